@@ -1,0 +1,162 @@
+//! What the catalog tells about a table.
+
+use chrono::{DateTime, Utc};
+
+use super::definition::{Bilingual, DataLevel, SharingType};
+use super::table_name::TableName;
+
+/// Table or view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TableKind {
+    /// Rows in a Delta table.
+    Table,
+    /// A named query.
+    View,
+    /// Made by the engine (`system.*`).
+    System,
+}
+
+/// A table in a list.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct TableSummary {
+    /// Name.
+    pub name: TableName,
+    /// Table or view.
+    pub kind: TableKind,
+    /// Title.
+    pub title: Bilingual,
+    /// Agency in full.
+    pub agency: String,
+    /// Made by the seeded generator.
+    pub synthetic: bool,
+    /// Data level.
+    pub level: Option<DataLevel>,
+    /// Sharing type.
+    pub sharing: Option<SharingType>,
+    /// Newest version; none for a view, and for a table that was never loaded.
+    pub version: Option<u64>,
+    /// When that version was committed.
+    pub committed_at: Option<DateTime<Utc>>,
+    /// Rows, from the log's statistics.
+    pub rows: Option<u64>,
+    /// Data files.
+    pub files: Option<u64>,
+    /// Bytes of the data files.
+    pub size_bytes: Option<u64>,
+    /// Differences between contract and log, as in `column x is declared and not in the table`.
+    pub drift: Vec<String>,
+}
+
+/// A column as queries see it.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct ColumnDetail {
+    /// Name.
+    pub name: String,
+    /// Type, in the contract's spelling.
+    #[serde(rename = "type")]
+    pub column_type: String,
+    /// Whether a value may be missing.
+    pub nullable: bool,
+    /// Title.
+    pub title: Option<Bilingual>,
+    /// Description.
+    pub description: Option<Bilingual>,
+    /// Unit.
+    pub unit: Option<String>,
+}
+
+/// One table in full.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct TableDetail {
+    /// What the list shows.
+    #[serde(flatten)]
+    pub summary: TableSummary,
+    /// Description.
+    pub description: Bilingual,
+    /// Who answers for it.
+    pub owner: String,
+    /// Columns that identify a row.
+    pub primary_key: Vec<String>,
+    /// Licence.
+    pub license: Option<String>,
+    /// Where the data comes from.
+    pub source: Option<String>,
+    /// A view's query.
+    pub sql: Option<String>,
+    /// Columns in order.
+    pub columns: Vec<ColumnDetail>,
+}
+
+/// One commit of a table.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct CommitSummary {
+    /// Version.
+    pub version: u64,
+    /// When it was committed.
+    pub committed_at: Option<DateTime<Utc>>,
+    /// Delta operation, as in `WRITE`.
+    pub operation: Option<String>,
+    /// The run that committed it.
+    pub run: Option<RunRecord>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Rows were committed.
+    Succeeded,
+    /// The same content was committed before: nothing to do.
+    Unchanged,
+    /// Nothing was committed.
+    Failed,
+}
+
+/// One source file of a run.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RunSource {
+    /// Path or URL as declared and found, relative to the project.
+    pub path: String,
+    /// Bytes as read from disk, before decompression.
+    pub size_bytes: u64,
+    /// SHA-256 of those bytes, lower-case hex.
+    pub sha256: String,
+    /// Encoding that was decided, as in `GB18030`.
+    pub encoding: Option<String>,
+}
+
+/// The record of a load: a row of `system.runs`. It rides in the data commit's `commitInfo` under `xiangyun.run`, as
+/// one JSON object, so that the runs of a lake can be told from its data alone; a run that committed no data is kept
+/// in the runs log.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct RunRecord {
+    /// UUID version 7, as text.
+    pub run_id: String,
+    /// The pipeline.
+    pub pipeline: String,
+    /// The table.
+    pub table: TableName,
+    /// How it ended.
+    pub status: RunStatus,
+    /// What was read.
+    pub sources: Vec<RunSource>,
+    /// Rows read. Always loaded + rejected + duplicate when the run succeeded.
+    pub rows_read: u64,
+    /// Rows committed.
+    pub rows_loaded: u64,
+    /// Rows in quarantine.
+    pub rows_rejected: u64,
+    /// Rows left out as duplicates of others.
+    pub rows_duplicate: u64,
+    /// Findings of checks with `on_fail = "warn"`.
+    pub warnings: u64,
+    /// Version that the data commit made.
+    pub version: Option<u64>,
+    /// Start.
+    pub started_at: DateTime<Utc>,
+    /// End.
+    pub finished_at: DateTime<Utc>,
+    /// Why it failed, with its causes.
+    pub error: Option<String>,
+}

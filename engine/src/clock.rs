@@ -1,0 +1,47 @@
+//! Time as a dependency, so that tests choose it.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use chrono::{DateTime, FixedOffset, NaiveDate, Utc};
+
+/// Seconds that Asia/Shanghai lies east of UTC. China has had one zone since 1949; the summer time of 1986-1991
+/// concerns records of those years only, never "today".
+pub const CHINA_OFFSET_SECONDS: i32 = 8 * 3600;
+
+/// Tells the time.
+pub trait Clock: Debug + Send + Sync {
+    /// The present instant.
+    fn now(&self) -> DateTime<Utc>;
+
+    /// Today's date in China.
+    fn today(&self) -> NaiveDate {
+        let offset = FixedOffset::east_opt(CHINA_OFFSET_SECONDS).unwrap_or(FixedOffset::east_opt(0).expect("zero"));
+        self.now().with_timezone(&offset).date_naive()
+    }
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+}
+
+/// A clock that stands still, for tests.
+#[derive(Debug, Clone, Copy)]
+pub struct FixedClock(pub DateTime<Utc>);
+
+impl Clock for FixedClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.0
+    }
+}
+
+/// The machine's clock, shared.
+pub fn system_clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}

@@ -1,0 +1,1 @@
+//! Amounts of money and numbers as agencies write them.

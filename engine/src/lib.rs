@@ -1,0 +1,16 @@
+//! Define, plan and read: the engine of the Xiangyun platform.
+
+pub mod catalog;
+pub mod clock;
+mod engine;
+pub mod error;
+pub mod functions;
+pub mod policy;
+pub mod project;
+pub mod query;
+pub mod semantic;
+pub mod storage;
+
+pub use engine::{Engine, EngineOptions, FunctionDoc, QueryContext};
+pub use error::{Error, ErrorKind, Result};
+pub use policy::{Principal, PrincipalClass};

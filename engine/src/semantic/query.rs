@@ -1,0 +1,151 @@
+//! What is asked of a metric, and what comes back.
+
+use std::str::FromStr;
+
+use chrono::NaiveDate;
+
+use super::definition::TimeGrain;
+use crate::catalog::Bilingual;
+use crate::query::QueryResult;
+
+/// Whether old division codes stay what they were or become what succeeded them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegionMode {
+    /// 原区划: the division as it was when the record was made.
+    AsWas,
+    /// 现区划: the division that holds the place today. Where a code has several successors the record keeps its old
+    /// code and the answer says how many did.
+    AsIs,
+}
+
+/// A question to one metric.
+#[derive(Debug, Clone, Default)]
+pub struct MetricQuery {
+    /// The metric's name.
+    pub metric: String,
+    /// Dimensions to group by: `channel`, or `region.prefecture` for a region dimension's level.
+    pub by: Vec<String>,
+    /// SQL predicate over dimensions, as in `channel = 'online' and region.prefecture = '220100'`.
+    pub filter: Option<String>,
+    /// Length of a period; none gives one figure over the whole range.
+    pub grain: Option<TimeGrain>,
+    /// First day, inclusive.
+    pub from: Option<NaiveDate>,
+    /// Last day, inclusive.
+    pub to: Option<NaiveDate>,
+    /// Rows at the most.
+    pub limit: Option<usize>,
+    /// Columns to order by, each with `-` in front for descending; period, then dimensions unless said.
+    pub order: Vec<String>,
+    /// How regions are read; as was unless said.
+    pub regions: Option<RegionMode>,
+}
+
+/// What a column of the answer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MetricColumnRole {
+    /// First day of the period.
+    Period,
+    /// A dimension's value.
+    Dimension,
+    /// The name that belongs to a division code.
+    Label,
+    /// The figure.
+    Value,
+    /// Why the figure is null: `no_data`, `no_base`, `zero_base`; null where there is a figure.
+    Reason,
+}
+
+/// A column of the answer.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct MetricColumn {
+    /// Name in the result's schema.
+    pub name: String,
+    /// What it is.
+    pub role: MetricColumnRole,
+    /// Title.
+    pub title: Bilingual,
+}
+
+/// The answer: rows stream, everything else is known before the first one.
+pub struct MetricAnswer {
+    /// What was asked about.
+    pub metric: MetricSummary,
+    /// How regions were read.
+    pub regions: Option<RegionMode>,
+    /// The period's length.
+    pub grain: Option<TimeGrain>,
+    /// The columns, in the result's order.
+    pub columns: Vec<MetricColumn>,
+    /// Any of the tables it rests on is synthetic.
+    pub synthetic: bool,
+    /// The rows, and the table versions they rest on.
+    pub result: QueryResult,
+}
+
+/// A metric as the catalogue shows it.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct MetricSummary {
+    /// Name.
+    pub name: String,
+    /// Title.
+    pub title: Bilingual,
+    /// Definition in words.
+    pub description: Bilingual,
+    /// Version of the definition.
+    pub definition_version: u32,
+    /// `simple`, `ratio`, `derived` or `cumulative`.
+    pub kind: String,
+    /// Unit of the value.
+    pub unit: Option<String>,
+    /// Who answers for it.
+    pub owner: String,
+    /// The table or view of its model.
+    pub table: String,
+    /// Grains that may be asked for.
+    pub grains: Vec<TimeGrain>,
+    /// Dimensions that may be grouped by; a region dimension lists its levels too, as in `region.prefecture`.
+    pub dimensions: Vec<String>,
+}
+
+/// Why a text names no grain or region mode.
+#[derive(Debug, thiserror::Error)]
+#[error("`{text}` is none of {expected}")]
+pub struct InvalidChoice {
+    text: String,
+    expected: &'static str,
+}
+
+impl crate::error::Classify for InvalidChoice {
+    fn kind(&self) -> crate::error::ErrorKind {
+        crate::error::ErrorKind::InvalidInput
+    }
+}
+
+impl FromStr for TimeGrain {
+    type Err = InvalidChoice;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "day" => Ok(Self::Day),
+            "month" => Ok(Self::Month),
+            "quarter" => Ok(Self::Quarter),
+            "year" => Ok(Self::Year),
+            _ => Err(InvalidChoice { text: text.into(), expected: "day, month, quarter, year" }),
+        }
+    }
+}
+
+impl FromStr for RegionMode {
+    type Err = InvalidChoice;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "as_was" => Ok(Self::AsWas),
+            "as_is" => Ok(Self::AsIs),
+            _ => Err(InvalidChoice { text: text.into(), expected: "as_was, as_is" }),
+        }
+    }
+}

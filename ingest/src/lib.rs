@@ -1,0 +1,7 @@
+//! Everything that writes: sources, checks, commits, pipelines and jobs.
+
+mod ingest;
+pub mod pipeline;
+pub mod progress;
+
+pub use ingest::{Ingest, LoadOptions, LoadOutcome, LoadReport, RejectSample};
