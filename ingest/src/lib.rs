@@ -3,5 +3,6 @@
 mod ingest;
 pub mod pipeline;
 pub mod progress;
+pub mod source;
 
 pub use ingest::{Ingest, LoadOptions, LoadOutcome, LoadReport, RejectSample};

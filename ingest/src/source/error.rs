@@ -1,0 +1,173 @@
+//! What goes wrong while rows are read.
+
+use xiangyun_engine::error::{Classify, ErrorKind};
+
+/// A source that cannot be opened or read to its end. Nothing of it is loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// No such file.
+    #[error("source file `{path}` does not exist")]
+    Missing {
+        /// As declared.
+        path: String,
+    },
+    /// A pattern that matches nothing.
+    #[error("no file matches `{pattern}`")]
+    NoMatch {
+        /// As declared.
+        pattern: String,
+    },
+    /// A pattern or path that cannot be used.
+    #[error("source path `{path}` cannot be used: {reason}")]
+    BadPath {
+        /// As declared.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// A folder where a file was declared.
+    #[error("source path `{path}` is a folder")]
+    Folder {
+        /// As declared.
+        path: String,
+    },
+    /// A file without a single byte.
+    #[error("source file `{path}` is empty: not even a header line")]
+    Empty {
+        /// The file.
+        path: String,
+    },
+    /// The operating system refused.
+    #[error("cannot read `{path}`")]
+    Read {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A compressed file that ends in its middle, or whose bytes are damaged.
+    #[error("`{path}` is not a complete {format} file: it ends or breaks after {position} bytes of content")]
+    BrokenCompression {
+        /// The file.
+        path: String,
+        /// `gzip` or `zstd`.
+        format: &'static str,
+        /// Decompressed bytes that could be read.
+        position: u64,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Bytes that are no text of the file's encoding.
+    #[error("`{path}` is not {encoding} text: byte {position} cannot be decoded{}", line_suffix(.line))]
+    Undecodable {
+        /// The file.
+        path: String,
+        /// The encoding that was declared or detected.
+        encoding: String,
+        /// Position of the byte in the decompressed content, from 0.
+        position: u64,
+        /// The line it stands on, from 1.
+        line: Option<u64>,
+    },
+    /// A header that cannot name columns.
+    #[error("the header of `{path}` cannot be used: {reason}")]
+    BadHeader {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// Files of one source with different columns.
+    #[error("`{path}` has other columns than `{first}`: {difference}")]
+    HeaderDiffers {
+        /// The file.
+        path: String,
+        /// The first file of the source.
+        first: String,
+        /// Which.
+        difference: String,
+    },
+    /// A field or row beyond the limit: most likely a quote that is never closed.
+    #[error("line {line} of `{path}` holds a row of more than {limit_bytes} bytes")]
+    RowTooLong {
+        /// The file.
+        path: String,
+        /// The line on which the row begins.
+        line: u64,
+        /// The limit.
+        limit_bytes: usize,
+    },
+    /// A document that is not what its kind says.
+    #[error("`{path}` is not a GeoJSON FeatureCollection: {reason}")]
+    BadGeoJson {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// A file that changed while it was read.
+    #[error("`{path}` changed while it was read")]
+    Changed {
+        /// The file.
+        path: String,
+    },
+    /// A setting of the source that means nothing.
+    #[error("`{key}` of the source cannot be `{value}`")]
+    BadSetting {
+        /// The key in the pipeline's file.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// What may stand there.
+        hint: String,
+    },
+    /// The generator cannot make a data set.
+    #[error("cannot generate `{dataset}`: {reason}")]
+    Generate {
+        /// The data set.
+        dataset: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+fn line_suffix(line: &Option<u64>) -> String {
+    line.map(|line| format!(", on line {line}")).unwrap_or_default()
+}
+
+impl Classify for SourceError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Missing { .. } | Self::NoMatch { .. } => ErrorKind::NotFound,
+            Self::Read { .. } | Self::Changed { .. } => ErrorKind::Unavailable,
+            Self::Folder { .. } | Self::BadPath { .. } | Self::BadSetting { .. } | Self::Generate { .. } => {
+                ErrorKind::InvalidInput
+            }
+            Self::Empty { .. }
+            | Self::BrokenCompression { .. }
+            | Self::Undecodable { .. }
+            | Self::BadHeader { .. }
+            | Self::HeaderDiffers { .. }
+            | Self::RowTooLong { .. }
+            | Self::BadGeoJson { .. } => ErrorKind::DataQuality,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Missing { .. } | Self::NoMatch { .. } => {
+                "relative paths start at the project's folder; check `source.path` of the pipeline".into()
+            }
+            Self::Folder { path } => format!("name its files with a pattern, as in `{}/*.csv`", path.trim_end_matches('/')),
+            Self::Empty { .. } => "ask the agency to send the file again".into(),
+            Self::BrokenCompression { .. } => "copy the file again: the transfer was probably cut off".into(),
+            Self::Undecodable { .. } => {
+                "set `source.encoding` if the file has another one; otherwise the file is damaged at that place".into()
+            }
+            Self::RowTooLong { .. } => "look for a quote that is opened and never closed on that line".into(),
+            Self::Changed { .. } => "load it again once nobody writes to it".into(),
+            Self::BadSetting { hint, .. } => hint.clone(),
+            _ => return None,
+        })
+    }
+}

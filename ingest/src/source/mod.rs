@@ -1,0 +1,72 @@
+//! Where rows come from: files of agencies, read as they are, and the seeded generator.
+//!
+//! A [`Source`] is opened (found, hashed, its columns known) before any row is asked for, so that a load can tell
+//! from the hashes alone that it has nothing to do. Rows then come in batches, each row with its place in the file.
+
+mod error;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use arrow::array::UInt64Array;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use xiangyun_engine::catalog::RunSource;
+
+pub use error::SourceError;
+
+/// Rows that a source hands over at a time.
+pub const BATCH_ROWS: usize = 8192;
+
+/// Rows with their places.
+#[derive(Debug, Clone)]
+pub struct SourceBatch {
+    /// The rows, in the schema of the [`Source`].
+    pub batch: RecordBatch,
+    /// The file they stand in, as in [`RunSource::path`].
+    pub file: Arc<str>,
+    /// Per row: the line on which it begins, from 1, the header included. For GeoJSON the feature's number, for
+    /// generated rows the row's number, both from 1.
+    pub lines: UInt64Array,
+    /// Rows of the same stretch of the file that could not be split into columns.
+    pub unreadable: Vec<UnreadableRow>,
+    /// Bytes of the file, as stored, that were read for this batch; for progress only.
+    pub bytes: u64,
+}
+
+/// A row that has no columns, because its fields do not fit the header or its text is broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadableRow {
+    /// The line on which it begins, from 1, the header included.
+    pub line: u64,
+    /// Reason code, as in `FIELD_COUNT`.
+    pub reason: &'static str,
+    /// What is wrong, in words.
+    pub message: String,
+    /// The row's text as it stands in the file, cut off at [`RAW_LIMIT_BYTES`].
+    pub raw: String,
+}
+
+/// Bytes of a rejected row's text that are kept.
+pub const RAW_LIMIT_BYTES: usize = 8 << 10;
+
+/// The batches of one reading. It blocks while it reads: run it on a thread that may.
+pub type Batches = Box<dyn Iterator<Item = Result<SourceBatch, SourceError>> + Send>;
+
+/// An opened source of rows.
+pub trait Source: Debug + Send + Sync {
+    /// Columns in order: all of them nullable text, unless the source is typed.
+    fn schema(&self) -> SchemaRef;
+
+    /// Whether the columns have their contract's types already. The columns of a file are text.
+    fn is_typed(&self) -> bool {
+        false
+    }
+
+    /// The files with size, SHA-256 and encoding, in the order in which they are read. Equal lists give equal rows:
+    /// a generator names everything that its rows depend on in `path` and hashes that text.
+    fn files(&self) -> &[RunSource];
+
+    /// Reads the rows from the beginning. The same rows come in the same order each time.
+    fn batches(&self) -> Result<Batches, SourceError>;
+}
