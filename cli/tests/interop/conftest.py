@@ -1,0 +1,45 @@
+"""The demo's lake, loaded once by the binary, for readers that know nothing of Xiangyun."""
+
+import io
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pyarrow as pa
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+BINARY = pathlib.Path(os.environ.get("XIANGYUN_BINARY", ROOT / "target" / "debug" / "xiangyun"))
+# Small enough for a debug build; every data set still has rows in every prefecture.
+SCALE = "0.1"
+
+
+class Lake:
+    """A loaded project: runs the binary over it."""
+
+    def __init__(self, project: pathlib.Path):
+        self.project = project
+        self.root = project / "lake"
+
+    def run(self, *arguments: str, **options) -> subprocess.CompletedProcess:
+        command = [str(BINARY), "--project", str(self.project), *arguments]
+        return subprocess.run(command, capture_output=True, check=True, timeout=600, **options)
+
+    def sql(self, sql: str) -> pa.Table:
+        output = self.run("--format", "arrow", "sql", "-c", sql).stdout
+        return pa.ipc.open_stream(io.BytesIO(output)).read_all()
+
+    def tables(self) -> list[str]:
+        rows = self.sql("select table_schema || '.' || table_name as name from information_schema.tables "
+                        "where table_type = 'BASE TABLE' order by 1").column("name").to_pylist()
+        return [name for name in rows if not name.startswith(("system.", "information_schema."))]
+
+
+@pytest.fixture(scope="session")
+def lake(tmp_path_factory) -> Lake:
+    project = tmp_path_factory.mktemp("interop") / "jilin"
+    shutil.copytree(ROOT / "examples" / "jilin", project, ignore=shutil.ignore_patterns("lake"))
+    lake = Lake(project)
+    lake.run("load", "--scale", SCALE)
+    return lake

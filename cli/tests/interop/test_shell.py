@@ -1,0 +1,77 @@
+"""The interactive shell in a real pseudo-terminal, as a person uses it."""
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import time
+
+from conftest import BINARY
+
+# What a terminal answers when it is asked where the cursor stands.
+CURSOR_QUESTION, CURSOR_ANSWER = b"\x1b[6n", b"\x1b[1;1R"
+
+
+class Shell:
+    def __init__(self, project):
+        self.master, slave = pty.openpty()
+        environment = {**os.environ, "TERM": "xterm-256color", "NO_COLOR": "1", "HOME": str(project)}
+        self.process = subprocess.Popen([str(BINARY), "--project", str(project), "sql"], stdin=slave, stdout=slave,
+                                        stderr=slave, env=environment, start_new_session=True, close_fds=True)
+        os.close(slave)
+        self.seen = b""
+
+    def send(self, keys: str):
+        os.write(self.master, keys.encode())
+
+    def expect(self, pattern: str, seconds: float = 60) -> str:
+        """Waits until the screen's text since the last match holds `pattern`."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            text = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", self.seen).decode(errors="replace")
+            if re.search(pattern, text, re.DOTALL):
+                self.seen = b""
+                return text
+            if select.select([self.master], [], [], 0.2)[0]:
+                try:
+                    chunk = os.read(self.master, 65536)
+                except OSError:
+                    chunk = b""
+                for _ in range(chunk.count(CURSOR_QUESTION)):
+                    os.write(self.master, CURSOR_ANSWER)
+                self.seen += chunk
+        raise AssertionError(f"no {pattern!r} in {self.seen.decode(errors='replace')[-2000:]}")
+
+    def close(self):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        os.close(self.master)
+
+
+def test_shell(lake):
+    shell = Shell(lake.project)
+    try:
+        shell.expect("xiangyun")
+        shell.send("select 40 + 2\r")
+        shell.send("as answer;\r")
+        shell.expect(r"answer.*42")
+        shell.send("\\dt\r")
+        shell.expect(r"civil|approvals|market")
+        shell.send("\\df working_days_between\r")
+        shell.expect(r"working_days_between")
+        shell.send("select no_such_column from information_schema.tables;\r")
+        shell.expect(r"no_such_column")
+        # Ctrl-C ends the query, not the shell: this one would run for hours.
+        shell.send("select count(*) from generate_series(1, 100000) a, generate_series(1, 100000) b, "
+                   "generate_series(1, 100000) c where a.value + b.value = c.value;\r")
+        time.sleep(1)
+        shell.send("\x03")
+        shell.expect(r"[Cc]ancel")
+        shell.send("select 7 * 6 as still_alive;\r")
+        shell.expect(r"still_alive.*42")
+        shell.send("\\q\r")
+        assert shell.process.wait(timeout=60) == 0
+    finally:
+        shell.close()
