@@ -29,6 +29,25 @@ pub struct Diagnostic {
     pub hint: Option<String>,
 }
 
+impl Diagnostic {
+    /// An error in `source` at `span`.
+    pub fn error(source: &Arc<SourceText>, span: Option<Range<usize>>, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, source: Arc::clone(source), span, message: message.into(), hint: None }
+    }
+
+    /// A warning in `source` at `span`.
+    pub fn warning(source: &Arc<SourceText>, span: Option<Range<usize>>, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(source, span, message) }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
 /// Findings in the order they were made.
 #[derive(Debug, Default)]
 pub struct Diagnostics(Vec<Diagnostic>);
@@ -42,6 +61,11 @@ impl Diagnostics {
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.0.iter()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Whether any is an error.

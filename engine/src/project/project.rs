@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::check::{check_calendar, check_models, check_relations};
 use super::diagnostic::Diagnostics;
 use super::document::{Document, load_folder};
 use crate::catalog::{TableDef, TableName, ViewDef};
@@ -27,13 +28,17 @@ impl Project {
     /// Reads the project's files and checks what can be checked without an engine: names, duplicates, references.
     /// Faults go to `diagnostics`; what is faulty is left out.
     pub fn load(root: &Path, diagnostics: &mut Diagnostics) -> Self {
-        Self {
+        let mut project = Self {
             root: root.to_path_buf(),
             tables: load_folder(root, diagnostics),
             views: load_folder(root, diagnostics),
             models: load_folder(root, diagnostics),
             calendar: load_folder(root, diagnostics),
-        }
+        };
+        check_relations(&mut project.tables, &mut project.views, diagnostics);
+        check_models(&mut project.models, diagnostics);
+        check_calendar(&mut project.calendar, diagnostics);
+        project
     }
 
     /// The contract of `name`.

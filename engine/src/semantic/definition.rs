@@ -87,8 +87,9 @@ pub struct MeasureDef {
 }
 
 /// One published figure.
+// serde cannot refuse unknown keys beside a flattened enum; the loader refuses them by the schema, which can.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 pub struct MetricDef {
     /// Title shown to people.
     pub title: Bilingual,
