@@ -1,16 +1,30 @@
 //! Declared tables ↔ Delta logs: snapshots, scans, views and the `system` schema.
 
+#[expect(clippy::module_inception, reason = "the folder is named for the thing")]
+mod catalog;
+mod data_file;
 mod definition;
+mod drift;
+mod error;
+mod history;
+mod log;
+mod log_statistics;
+mod pruning;
+mod scan;
+mod snapshot;
 mod summary;
+pub mod system;
 mod table_name;
 
+pub use catalog::{Catalog, PinnedTable};
+pub use data_file::{SORTED_BY_TAG, STATISTICS_TEXT_CHARS};
 pub use definition::{
     Bilingual, CodeList, ColumnDef, ColumnType, DataLevel, Freshness, InvalidColumnType, SharingType, TableDef,
     UpdatePeriod, ViewDef,
 };
+pub use error::CatalogError;
+pub use history::RUN_KEY;
+pub use log::{LogListing, TableLog};
+pub use snapshot::TableSnapshot;
 pub use summary::{ColumnDetail, CommitSummary, RunRecord, RunSource, RunStatus, TableDetail, TableKind, TableSummary};
 pub use table_name::{InvalidTableName, TableName, is_identifier};
-
-/// The tables as their Delta logs say they are.
-#[derive(Debug)]
-pub struct Catalog {}

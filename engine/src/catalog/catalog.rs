@@ -1,0 +1,293 @@
+//! The tables of a lake: declared by the project, defined by their logs.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use datafusion::catalog::TableProvider;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use deltalake::table::state::DeltaTableState;
+use tokio::sync::Mutex as AsyncMutex;
+
+use super::definition::{TableDef, ViewDef};
+use super::drift::{drift, type_name};
+use super::error::CatalogError;
+use super::history::read_commit;
+use super::log::TableLog;
+use super::scan::LAKE_STORE;
+use super::snapshot::TableSnapshot;
+use super::summary::{ColumnDetail, CommitSummary, TableDetail, TableKind, TableSummary};
+use super::table_name::{TableName, is_identifier};
+use crate::error::Result;
+use crate::project::Project;
+use crate::storage::{Storage, StorageError};
+
+/// The tables as their Delta logs say they are. Cheap to clone.
+///
+/// Nothing here is state: every snapshot is a cache of the log, brought up to date (one list request) whenever a
+/// query pins its table.
+#[derive(Clone)]
+pub struct Catalog {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    storage: Storage,
+    project: Arc<Project>,
+    tables: Mutex<HashMap<TableName, Arc<Slot>>>,
+}
+
+/// One table's cache.
+struct Slot {
+    log: TableLog,
+    state: AsyncMutex<SlotState>,
+}
+
+#[derive(Default)]
+struct SlotState {
+    loaded: Option<(DeltaTableState, TableSnapshot)>,
+    commits: BTreeMap<u64, CommitSummary>,
+}
+
+/// A table at one version, for one query. It keeps reading that version whatever is committed meanwhile.
+#[derive(Debug, Clone)]
+pub struct PinnedTable {
+    /// Version of the Delta log.
+    pub version: u64,
+    /// When that version was committed.
+    pub committed_at: Option<DateTime<Utc>>,
+    /// The contract; `None` for a table that the project does not declare.
+    pub def: Option<Arc<TableDef>>,
+    /// Reads it. Needs the store of [`Catalog::register_store`].
+    pub provider: Arc<dyn TableProvider>,
+}
+
+impl fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Catalog").field("storage", &self.inner.storage.url.as_str()).finish_non_exhaustive()
+    }
+}
+
+impl Catalog {
+    /// The tables of `storage` under the declarations of `project`. Logs are read when they are first asked for.
+    pub async fn open(storage: Storage, project: Arc<Project>) -> Result<Self> {
+        Ok(Self { inner: Arc::new(Inner { storage, project, tables: Mutex::default() }) })
+    }
+
+    /// The lake.
+    pub fn storage(&self) -> &Storage {
+        &self.inner.storage
+    }
+
+    /// The declarations.
+    pub fn project(&self) -> &Project {
+        &self.inner.project
+    }
+
+    /// Lets queries of `runtime` read the tables' files. The URL is private to the scans.
+    pub fn register_store(&self, runtime: &RuntimeEnv) -> Result<()> {
+        let url = ObjectStoreUrl::parse(LAKE_STORE)
+            .map_err(|error| crate::Error::new(crate::ErrorKind::Internal, error.to_string()))?;
+        runtime.register_object_store(url.as_ref(), self.inner.storage.store.clone());
+        Ok(())
+    }
+
+    /// The newest version of `name`.
+    ///
+    /// # Errors
+    /// [`CatalogError::NotLoaded`] for a declared table without a commit, [`CatalogError::Unknown`] for any other
+    /// name, and whatever is wrong with the log.
+    pub async fn pin(&self, name: &TableName) -> Result<PinnedTable> {
+        let def = self.inner.project.table(name).map(|document| document.def.clone());
+        let slot = self.slot(name);
+        let mut state = slot.state.lock().await;
+        let Some(snapshot) = slot.refresh(&mut state).await? else { return Err(self.absent(name).into()) };
+        let committed_at = slot.commit(&mut state, snapshot.version()).await?.committed_at;
+        Ok(PinnedTable { version: snapshot.version(), committed_at, def, provider: snapshot.provider().clone() })
+    }
+
+    /// The newest version of one of Xiangyun's own logs (`quarantine`, `runs`); `None` before the first load.
+    pub(super) async fn pin_internal(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let log = TableLog::internal(&self.inner.storage, name);
+        let Some(state) = log.load().await? else { return Ok(None) };
+        Ok(Some(TableSnapshot::try_new(&log, &state).await?.provider().clone()))
+    }
+
+    /// Every table: declared, or found in the lake; in the order of their names. Views are not among them.
+    pub async fn names(&self) -> Result<BTreeSet<TableName>> {
+        let mut names: BTreeSet<_> = self.inner.project.tables.iter().map(|table| table.def.name.clone()).collect();
+        let storage = &self.inner.storage;
+        let list = async |path| storage.store.list_with_delimiter(Some(&path)).await;
+        let explain = |error| StorageError::explain("listing tables", &storage.url, error);
+        for schema in list(storage.root.clone()).await.map_err(explain)?.common_prefixes {
+            let Some(schema_name) = schema.filename().filter(|name| is_identifier(name)).map(str::to_string) else {
+                continue;
+            };
+            for table in list(schema).await.map_err(explain)?.common_prefixes {
+                let name = table.filename().and_then(|table| TableName::try_new(&schema_name, table).ok());
+                let Some(name) = name.filter(|name| !names.contains(name)) else { continue };
+                if self.slot(&name).log.list(None).await?.latest().is_some() {
+                    names.insert(name);
+                }
+            }
+        }
+        Ok(names)
+    }
+
+    /// What a list of tables shows of `name`.
+    pub async fn summary(&self, name: &TableName) -> Result<TableSummary> {
+        let def = self.inner.project.table(name).map(|document| document.def.clone());
+        let slot = self.slot(name);
+        let mut state = slot.state.lock().await;
+        let snapshot = slot.refresh(&mut state).await?;
+        if def.is_none() && snapshot.is_none() {
+            return Err(self.absent(name).into());
+        }
+        let committed_at = match &snapshot {
+            Some(snapshot) => slot.commit(&mut state, snapshot.version()).await?.committed_at,
+            None => None,
+        };
+        let drift = match (&def, &snapshot) {
+            (Some(def), Some(snapshot)) => drift(def, snapshot),
+            (Some(_), None) => Vec::new(),
+            (None, _) => vec!["the table is in the lake and not declared".into()],
+        };
+        Ok(TableSummary {
+            name: name.clone(),
+            kind: TableKind::Table,
+            title: def.as_ref().map(|def| def.title.clone()).unwrap_or_default(),
+            agency: def.as_ref().map(|def| def.agency.clone()).unwrap_or_default(),
+            synthetic: def.as_ref().is_some_and(|def| def.synthetic),
+            level: def.as_ref().map(|def| def.level),
+            sharing: def.as_ref().map(|def| def.sharing),
+            version: snapshot.as_ref().map(TableSnapshot::version),
+            committed_at,
+            rows: snapshot.as_ref().and_then(TableSnapshot::rows),
+            files: snapshot.as_ref().map(TableSnapshot::files),
+            size_bytes: snapshot.as_ref().map(TableSnapshot::size_bytes),
+            drift,
+        })
+    }
+
+    /// All of [`Self::names`] with their summaries.
+    pub async fn summaries(&self) -> Result<Vec<TableSummary>> {
+        let mut summaries = Vec::new();
+        for name in self.names().await? {
+            summaries.push(self.summary(&name).await?);
+        }
+        Ok(summaries)
+    }
+
+    /// One table with its columns: those of the log, or of the contract before the first load.
+    pub async fn detail(&self, name: &TableName) -> Result<TableDetail> {
+        let summary = self.summary(name).await?;
+        let columns = self.columns(name).await?;
+        let def = self.inner.project.table(name).map(|document| document.def.clone());
+        Ok(TableDetail {
+            summary,
+            description: def.as_ref().map(|def| def.description.clone()).unwrap_or_default(),
+            owner: def.as_ref().map(|def| def.owner.clone()).unwrap_or_default(),
+            primary_key: def.as_ref().map(|def| def.primary_key.clone()).unwrap_or_default(),
+            license: def.as_ref().and_then(|def| def.license.clone()),
+            source: def.as_ref().and_then(|def| def.source.clone()),
+            sql: None,
+            columns,
+        })
+    }
+
+    /// The columns of `name` as queries see them, described by the contract.
+    pub async fn columns(&self, name: &TableName) -> Result<Vec<ColumnDetail>> {
+        let def = self.inner.project.table(name).map(|document| document.def.clone());
+        let slot = self.slot(name);
+        let snapshot = slot.refresh(&mut *slot.state.lock().await).await?;
+        let schema = match (&snapshot, &def) {
+            (Some(snapshot), _) => snapshot.schema().clone(),
+            (None, Some(def)) => def.arrow_schema(),
+            (None, None) => return Err(self.absent(name).into()),
+        };
+        let describe = |field: &Arc<arrow::datatypes::Field>| {
+            let column = def.as_ref().and_then(|def| def.column(field.name()));
+            ColumnDetail {
+                name: field.name().clone(),
+                column_type: type_name(field.data_type()),
+                nullable: field.is_nullable(),
+                title: column.and_then(|column| column.title.clone()),
+                description: column.and_then(|column| column.description.clone()),
+                unit: column.and_then(|column| column.unit.clone()),
+            }
+        };
+        Ok(schema.fields().iter().map(describe).collect())
+    }
+
+    /// The commits of `name`, newest first. Empty for a declared table without one.
+    pub async fn history(&self, name: &TableName) -> Result<Vec<CommitSummary>> {
+        let slot = self.slot(name);
+        let listing = slot.log.list(None).await?;
+        if listing.latest().is_none() && self.inner.project.table(name).is_none() {
+            return Err(self.absent(name).into());
+        }
+        let mut state = slot.state.lock().await;
+        let mut commits = Vec::new();
+        for version in listing.versions().rev() {
+            commits.push(slot.commit(&mut state, version).await?);
+        }
+        Ok(commits)
+    }
+
+    fn slot(&self, name: &TableName) -> Arc<Slot> {
+        let mut tables = self.inner.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || {
+            let log = TableLog::of_table(&self.inner.storage, name);
+            Arc::new(Slot { log, state: AsyncMutex::default() })
+        };
+        tables.entry(name.clone()).or_insert_with(new).clone()
+    }
+
+    fn absent(&self, name: &TableName) -> CatalogError {
+        let project = &self.inner.project;
+        if project.table(name).is_some() {
+            return CatalogError::NotLoaded { table: name.clone() };
+        }
+        let tables = project.tables.iter().map(|table| &table.def.name);
+        let views = project.views.iter().map(|view| &(view.def.as_ref() as &ViewDef).name);
+        let nearest = tables
+            .chain(views)
+            .map(|known| (strsim::damerau_levenshtein(&known.to_string(), &name.to_string()), known))
+            .filter(|(distance, _)| *distance <= 3)
+            .min();
+        CatalogError::Unknown { table: name.clone(), nearest: nearest.map(|(_, known)| known.clone()) }
+    }
+}
+
+impl Slot {
+    /// Brings the cache up to the newest commit.
+    async fn refresh(&self, state: &mut SlotState) -> Result<Option<TableSnapshot>> {
+        let loaded = match state.loaded.take() {
+            None => self.log.load().await?,
+            Some((mut delta, snapshot)) => {
+                self.log.refresh(&mut delta).await?;
+                if delta.version() == snapshot.version() {
+                    state.loaded = Some((delta, snapshot.clone()));
+                    return Ok(Some(snapshot));
+                }
+                Some(delta)
+            }
+        };
+        let Some(delta) = loaded else { return Ok(None) };
+        let snapshot = TableSnapshot::try_new(&self.log, &delta).await?;
+        state.loaded = Some((delta, snapshot.clone()));
+        Ok(Some(snapshot))
+    }
+
+    /// What a commit says about itself; commits never change.
+    async fn commit(&self, state: &mut SlotState, version: u64) -> Result<CommitSummary> {
+        if let Some(known) = state.commits.get(&version) {
+            return Ok(known.clone());
+        }
+        let summary = read_commit(&self.log, version).await?;
+        state.commits.insert(version, summary.clone());
+        Ok(summary)
+    }
+}

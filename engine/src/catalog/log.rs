@@ -1,0 +1,228 @@
+//! One table's Delta log: found, checked, replayed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
+use deltalake::table::state::DeltaTableState;
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, ObjectStoreExt};
+
+use super::error::CatalogError;
+use super::table_name::TableName;
+use crate::error::Result;
+use crate::storage::{Storage, StorageError};
+
+/// Folder of the logs that Xiangyun keeps for itself. No table's schema can be called so.
+const INTERNAL: &str = "_xiangyun";
+
+/// A table's Delta log. The committer in `ingest` opens logs through it too, so that what readers refuse to read,
+/// writers refuse to extend.
+#[derive(Clone)]
+pub struct TableLog {
+    label: String,
+    path: Path,
+    storage: Storage,
+    log_store: LogStoreRef,
+}
+
+impl fmt::Debug for TableLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TableLog").field("label", &self.label).field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// The commit files of a log, by version.
+#[derive(Debug, Clone, Default)]
+pub struct LogListing {
+    commits: BTreeMap<u64, Path>,
+}
+
+impl LogListing {
+    /// The newest version, where there is any.
+    pub fn latest(&self) -> Option<u64> {
+        self.commits.keys().next_back().copied()
+    }
+
+    /// The versions, oldest first.
+    pub fn versions(&self) -> impl DoubleEndedIterator<Item = u64> + '_ {
+        self.commits.keys().copied()
+    }
+}
+
+impl TableLog {
+    /// The log of a table.
+    pub fn of_table(storage: &Storage, name: &TableName) -> Self {
+        Self::at(storage, name.to_string(), storage.table_path(name))
+    }
+
+    /// The log of one of Xiangyun's own tables: `quarantine` or `runs`.
+    pub fn internal(storage: &Storage, name: &str) -> Self {
+        let path = storage.root.clone().join(INTERNAL).join(name);
+        Self::at(storage, format!("{INTERNAL}/{name}"), path)
+    }
+
+    fn at(storage: &Storage, label: String, path: Path) -> Self {
+        let prefixed: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(storage.store.clone(), path.clone()));
+        let url = storage.url_of(&path);
+        let log_store = default_logstore(prefixed, storage.store.clone(), &url, &StorageConfig::default());
+        Self { label, path, storage: storage.clone(), log_store }
+    }
+
+    /// The table's name, or the internal log's path, for messages.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// The table's folder within the store.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// deltalake's view of the log.
+    pub fn log_store(&self) -> &LogStoreRef {
+        &self.log_store
+    }
+
+    /// The storage it lies in.
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    fn folder(&self) -> Path {
+        self.path.clone().join("_delta_log")
+    }
+
+    /// The commit files newer than `after` (all of them for `None`).
+    ///
+    /// # Errors
+    /// [`CatalogError::CorruptedLog`] for a commit file without content: what a power loss leaves of a write that was
+    /// not synced. Reading on would silently leave out its rows.
+    pub async fn list(&self, after: Option<u64>) -> Result<LogListing> {
+        let folder = self.folder();
+        let stream = match after {
+            Some(version) => {
+                self.storage.store.list_with_offset(Some(&folder), &folder.clone().join(file_name(version)))
+            }
+            None => self.storage.store.list(Some(&folder)),
+        };
+        let files: Vec<_> = stream.try_collect().await.map_err(|error| self.storage_error("listing", error))?;
+        let mut commits = BTreeMap::new();
+        for file in files {
+            let Some(version) = file.location.filename().and_then(commit_version) else { continue };
+            if after.is_some_and(|after| version <= after)
+                || file.location.parts().count() != folder.parts().count() + 1
+            {
+                continue;
+            }
+            if file.size == 0 {
+                return Err(self.corrupted(version, "is empty").into());
+            }
+            commits.insert(version, file.location);
+        }
+        Ok(LogListing { commits })
+    }
+
+    /// The newest state, or `None` where nothing was ever committed.
+    pub async fn load(&self) -> Result<Option<DeltaTableState>> {
+        let Some(latest) = self.list(None).await?.latest() else { return Ok(None) };
+        let loaded = DeltaTableState::try_new(self.log_store.as_ref(), Some(latest)).await;
+        match loaded {
+            Ok(state) => Ok(Some(state)),
+            Err(error) => Err(self.diagnose(None, error.into()).await),
+        }
+    }
+
+    /// Brings `state` up to the newest commit; one list request where there is none.
+    pub async fn refresh(&self, state: &mut DeltaTableState) -> Result<()> {
+        let known = state.version();
+        let Some(latest) = self.list(Some(known)).await?.latest() else { return Ok(()) };
+        match state.update(self.log_store.as_ref(), Some(latest)).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.diagnose(Some(known), error.into()).await),
+        }
+    }
+
+    /// The content of a commit file.
+    pub async fn read_commit(&self, version: u64) -> Result<Bytes> {
+        let path = self.folder().join(file_name(version));
+        let read = async { self.storage.store.get(&path).await?.bytes().await };
+        Ok(read.await.map_err(|error| self.storage_error("reading", error))?)
+    }
+
+    /// The error for a log that did not load: the storage's, or the first commit file after `known` that is no list
+    /// of JSON objects, or whatever deltalake said.
+    async fn diagnose(&self, known: Option<u64>, source: crate::error::BoxError) -> crate::Error {
+        if StorageError::is_cause_of(source.as_ref()) {
+            return self.storage_error("reading", source).into();
+        }
+        let Ok(listing) = self.list(known).await else {
+            return CatalogError::Unreadable { table: self.label.clone(), source }.into();
+        };
+        for version in listing.versions() {
+            let Ok(bytes) = self.read_commit(version).await else { continue };
+            if let Err(reason) = check_commit(&bytes) {
+                return self.corrupted(version, &reason).into();
+            }
+        }
+        CatalogError::Unreadable { table: self.label.clone(), source }.into()
+    }
+
+    pub(super) fn corrupted(&self, version: u64, reason: &str) -> CatalogError {
+        CatalogError::CorruptedLog {
+            table: self.label.clone(),
+            file: format!("_delta_log/{}", file_name(version)),
+            reason: reason.into(),
+        }
+    }
+
+    fn storage_error(&self, verb: &str, source: impl Into<crate::error::BoxError>) -> StorageError {
+        StorageError::explain(format!("{verb} the log of `{}`", self.label), &self.storage.url, source)
+    }
+}
+
+fn file_name(version: u64) -> String {
+    format!("{version:020}.json")
+}
+
+fn commit_version(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".json")?;
+    (digits.len() == 20).then(|| digits.parse().ok()).flatten()
+}
+
+/// Whether every line is a JSON object.
+fn check_commit(bytes: &[u8]) -> Result<(), String> {
+    for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        if let Err(error) = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(line) {
+            return Err(format!("is no JSON at line {}: {error}", index + 1));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_commit_files_have_a_version() {
+        assert_eq!(commit_version("00000000000000000012.json"), Some(12));
+        for other in ["00000000000000000012.checkpoint.parquet", "12.json", "_last_checkpoint", "x.json"] {
+            assert_eq!(commit_version(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_broken_line_is_named() {
+        assert_eq!(check_commit(b"{\"a\":1}\n{\"b\":2}\n"), Ok(()));
+        let reason = check_commit(b"{\"a\":1}\n{\"b\"").unwrap_err();
+        assert!(reason.starts_with("is no JSON at line 2"), "{reason}");
+    }
+}

@@ -1,0 +1,127 @@
+//! One version of a table: its schema, its files and how to read them.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Fields, Schema, SchemaRef};
+use datafusion::catalog::TableProvider;
+use deltalake::DeltaTable;
+use deltalake::kernel::LogicalFileView;
+use deltalake::table::state::DeltaTableState;
+
+use super::data_file::{DataFile, ScanColumns};
+use super::error::CatalogError;
+use super::log::TableLog;
+use super::scan::LakeTable;
+use crate::error::Result;
+
+/// Reader features that change nothing for our own scan.
+const HARMLESS_FEATURES: [&str; 5] =
+    ["timestampNtz", "v2Checkpoint", "vacuumProtocolCheck", "deletionVectors", "columnMapping"];
+
+/// One version of a table.
+#[derive(Debug, Clone)]
+pub struct TableSnapshot {
+    version: u64,
+    schema: SchemaRef,
+    partition_by: Arc<[String]>,
+    rows: Option<u64>,
+    files: u64,
+    size_bytes: u64,
+    provider: Arc<dyn TableProvider>,
+}
+
+impl TableSnapshot {
+    /// Reads the file list of `state`. Tables with features that our own scan does not handle (deletion vectors in
+    /// use, column mapping, …) get deltalake's provider.
+    pub async fn try_new(log: &TableLog, state: &DeltaTableState) -> Result<Self> {
+        let views: Vec<LogicalFileView> = state
+            .snapshot()
+            .try_log_data()
+            .map_err(|error| CatalogError::Unreadable { table: log.label().into(), source: error.into() })?
+            .iter()
+            .collect();
+        let schema = plain_schema(&state.snapshot().arrow_schema());
+        let partition_by: Arc<[String]> = state.metadata().partition_columns().iter().map(Into::into).collect();
+        let columns = scan_columns(&schema, &partition_by);
+        let files: Arc<[DataFile]> = DataFile::all(log, &views, &columns)?.into();
+        let rows = files.iter().map(DataFile::rows).sum();
+        let size_bytes = files.iter().map(|file| file.meta.size).sum();
+        let count = files.len() as u64;
+        let provider: Arc<dyn TableProvider> = if needs_fallback(state, &views) {
+            fallback(log, state).await?
+        } else {
+            Arc::new(LakeTable::new(schema.clone(), &columns, files))
+        };
+        Ok(Self { version: state.version(), schema, partition_by, rows, files: count, size_bytes, provider })
+    }
+
+    /// Version of the Delta log.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Columns in the table's order.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Partition columns.
+    pub fn partition_by(&self) -> &[String] {
+        &self.partition_by
+    }
+
+    /// Rows, where the log knows them for every file.
+    pub fn rows(&self) -> Option<u64> {
+        self.rows
+    }
+
+    /// Data files.
+    pub fn files(&self) -> u64 {
+        self.files
+    }
+
+    /// Bytes of the data files.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// Reads this version.
+    pub fn provider(&self) -> &Arc<dyn TableProvider> {
+        &self.provider
+    }
+}
+
+/// Names, types and nullability; Delta's own metadata means nothing to a query.
+fn plain_schema(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter();
+    let plain = fields.map(|field| Field::new(field.name(), field.data_type().clone(), field.is_nullable()));
+    Arc::new(Schema::new(plain.collect::<Vec<_>>()))
+}
+
+fn scan_columns(schema: &SchemaRef, partition_by: &[String]) -> ScanColumns {
+    let file: Fields = schema.fields().iter().filter(|field| !partition_by.contains(field.name())).cloned().collect();
+    let partition = partition_by.iter().filter_map(|name| schema.column_with_name(name));
+    let partition: Fields = partition.map(|(index, _)| schema.fields()[index].clone()).collect();
+    ScanColumns { file, partition }
+}
+
+fn needs_fallback(state: &DeltaTableState, views: &[LogicalFileView]) -> bool {
+    let foreign = state
+        .protocol()
+        .reader_features()
+        .into_iter()
+        .flatten()
+        .any(|feature| !HARMLESS_FEATURES.contains(&feature.as_ref()));
+    let mapped = state.metadata().configuration().get("delta.columnMapping.mode").is_some_and(|mode| mode != "none");
+    foreign || mapped || views.iter().any(|view| view.deletion_vector_descriptor().is_some())
+}
+
+async fn fallback(log: &TableLog, state: &DeltaTableState) -> Result<Arc<dyn TableProvider>> {
+    let mut table = DeltaTable::new(log.log_store().clone());
+    table.state = Some(state.clone());
+    let provider = table
+        .table_provider()
+        .await
+        .map_err(|error| CatalogError::Unsupported { table: log.label().into(), reason: error.to_string() })?;
+    Ok(provider)
+}

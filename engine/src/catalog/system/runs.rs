@@ -1,0 +1,86 @@
+//! `system.runs`: the runs log, and the runs that only a data commit tells of.
+
+use std::collections::HashSet;
+
+use arrow::array::{ArrayRef, AsArray};
+use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+
+use super::listing::{counts, instants, texts, word};
+use super::{count, instant, internal, required, schema, text};
+use crate::catalog::catalog::Catalog;
+use crate::catalog::summary::RunRecord;
+use crate::error::Result;
+
+/// Columns of `system.runs` and of the runs log.
+pub fn runs_schema() -> SchemaRef {
+    schema(vec![
+        required(text("run_id")),
+        required(text("pipeline")),
+        required(text("table_name")),
+        required(text("status")),
+        required(instant("started_at")),
+        required(instant("finished_at")),
+        required(count("rows_read")),
+        required(count("rows_loaded")),
+        required(count("rows_rejected")),
+        required(count("rows_duplicate")),
+        required(count("warnings")),
+        count("version"),
+        required(text("sources")),
+        text("error"),
+    ])
+}
+
+/// Records as rows of [`runs_schema`]; `sources` is a JSON array of path, size, SHA-256 and encoding.
+pub fn run_records_batch(runs: &[RunRecord]) -> Result<RecordBatch> {
+    let sources = |run: &RunRecord| serde_json::to_string(&run.sources).ok();
+    let columns: Vec<ArrayRef> = vec![
+        texts(runs.iter().map(|run| Some(&run.run_id))),
+        texts(runs.iter().map(|run| Some(&run.pipeline))),
+        texts(runs.iter().map(|run| Some(run.table.to_string()))),
+        texts(runs.iter().map(|run| word(&run.status))),
+        instants(runs.iter().map(|run| Some(run.started_at))),
+        instants(runs.iter().map(|run| Some(run.finished_at))),
+        counts(runs.iter().map(|run| Some(run.rows_read))),
+        counts(runs.iter().map(|run| Some(run.rows_loaded))),
+        counts(runs.iter().map(|run| Some(run.rows_rejected))),
+        counts(runs.iter().map(|run| Some(run.rows_duplicate))),
+        counts(runs.iter().map(|run| Some(run.warnings))),
+        counts(runs.iter().map(|run| run.version)),
+        texts(runs.iter().map(sources)),
+        texts(runs.iter().map(|run| run.error.as_ref())),
+    ];
+    RecordBatch::try_new(runs_schema(), columns).map_err(internal)
+}
+
+/// The log's rows, and those of data commits whose run the log lacks: the process died between the two commits.
+pub(super) async fn runs(catalog: &Catalog) -> Result<RecordBatch> {
+    let logged = logged_runs(catalog).await?;
+    let known: HashSet<&str> =
+        logged.iter().flat_map(|batch| batch.column(0).as_string::<i32>().iter().flatten()).collect();
+    let mut missing = committed_runs(catalog).await?;
+    missing.retain(|run| !known.contains(run.run_id.as_str()));
+    let rebuilt = run_records_batch(&missing)?;
+    concat_batches(&runs_schema(), logged.iter().chain([&rebuilt])).map_err(internal)
+}
+
+async fn logged_runs(catalog: &Catalog) -> Result<Vec<RecordBatch>> {
+    let Some(provider) = catalog.pin_internal("runs").await? else { return Ok(Vec::new()) };
+    let session = catalog.internal_session().await?;
+    let names = runs_schema();
+    let names: Vec<&str> = names.fields().iter().map(|field| field.name().as_str()).collect();
+    let rows = session.read_table(provider).and_then(|rows| rows.select_columns(&names)).map_err(internal)?;
+    let batches = rows.collect().await.map_err(internal)?;
+    batches.into_iter().map(|batch| batch.with_schema(runs_schema()).map_err(internal)).collect()
+}
+
+/// The runs that the tables' commits carry.
+pub(super) async fn committed_runs(catalog: &Catalog) -> Result<Vec<RunRecord>> {
+    let mut runs = Vec::new();
+    for name in catalog.names().await? {
+        runs.extend(catalog.history(&name).await?.into_iter().rev().filter_map(|commit| commit.run));
+    }
+    Ok(runs)
+}
