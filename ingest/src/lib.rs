@@ -1,5 +1,7 @@
 //! Everything that writes: sources, checks, commits, pipelines and jobs.
 
+pub mod commit;
+pub mod failpoint;
 mod ingest;
 pub mod pipeline;
 pub mod progress;

@@ -1,0 +1,71 @@
+//! Why rows could not be written or committed.
+
+use xiangyun_engine::ErrorKind;
+use xiangyun_engine::error::{BoxError, Classify};
+
+/// Why rows could not be written or committed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// A batch does not fit the table.
+    #[error("cannot write to `{table}`: {reason}")]
+    Schema {
+        /// The table.
+        table: String,
+        /// What does not fit.
+        reason: String,
+    },
+    /// The contract changed in a way that cannot be applied to the table as it is.
+    #[error("the contract of `{table}` no longer fits the table: {reason}")]
+    Evolution {
+        /// The table.
+        table: String,
+        /// What does not fit.
+        reason: String,
+    },
+    /// Rows could not be turned into Parquet.
+    #[error("cannot encode rows of `{table}`")]
+    Encode {
+        /// The table.
+        table: String,
+        /// The cause.
+        source: BoxError,
+    },
+    /// Other writers committed again and again in between.
+    #[error("gave up committing to `{table}` after {attempts} attempts: other writers were faster every time")]
+    Busy {
+        /// The table.
+        table: String,
+        /// Attempts made.
+        attempts: u32,
+    },
+    /// The commit was refused.
+    #[error("cannot commit to `{table}`")]
+    Refused {
+        /// The table.
+        table: String,
+        /// The cause.
+        source: BoxError,
+    },
+}
+
+impl Classify for CommitError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Schema { .. } | Self::Evolution { .. } => ErrorKind::InvalidInput,
+            Self::Encode { .. } | Self::Refused { .. } => ErrorKind::Internal,
+            Self::Busy { .. } => ErrorKind::Conflict,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Evolution { .. } => Some(
+                "only nullable columns can be added to a table; for any other change declare a new table, or delete \
+                 this one's folder and load it again"
+                    .into(),
+            ),
+            Self::Busy { .. } => Some("run the load again: nothing was committed".into()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The statistics that go into the log with a file: row count, and of each column the least and greatest value and
+//! the number of missing ones, as one JSON text in the form of Delta's protocol.
+
+use std::fmt::Write;
+
+use arrow::array::{Array, AsArray};
+use arrow::compute::{max, max_string, min, min_string};
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+};
+use arrow::record_batch::RecordBatch;
+use chrono::{DateTime, Datelike, Days, NaiveDate};
+use xiangyun_engine::catalog::STATISTICS_TEXT_CHARS;
+
+/// The statistics of the rows of one file. `batch` holds the file's columns, so no partition columns.
+pub(super) fn file_statistics(batch: &RecordBatch) -> String {
+    let mut minima = Object::new();
+    let mut maxima = Object::new();
+    let mut nulls = Object::new();
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        if let Some((least, greatest)) = bounds(column.as_ref()) {
+            minima.push(field.name(), &least);
+            maxima.push(field.name(), &greatest);
+        }
+        nulls.push(field.name(), &column.null_count().to_string());
+    }
+    // Written by hand: a JSON library would pass decimals through floats.
+    format!(
+        r#"{{"numRecords":{},"minValues":{},"maxValues":{},"nullCount":{}}}"#,
+        batch.num_rows(),
+        minima.close(),
+        maxima.close(),
+        nulls.close()
+    )
+}
+
+/// A JSON object under construction.
+struct Object(String);
+
+impl Object {
+    fn new() -> Self {
+        Self("{".into())
+    }
+
+    /// `value` is JSON already.
+    fn push(&mut self, key: &str, value: &str) {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        self.0.push_str(&quoted(key));
+        self.0.push(':');
+        self.0.push_str(value);
+    }
+
+    fn close(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Least and greatest value as JSON; nothing where the column is empty, or where a bound cannot be told or written.
+fn bounds(column: &dyn Array) -> Option<(String, String)> {
+    match column.data_type() {
+        DataType::Int64 => {
+            let column = column.as_primitive::<Int64Type>();
+            Some((min(column)?.to_string(), max(column)?.to_string()))
+        }
+        DataType::Float64 => {
+            let column = column.as_primitive::<Float64Type>();
+            let (least, greatest) = (min(column)?, max(column)?);
+            // NaN has no place in the protocol's order, and JSON has no infinities.
+            (least.is_finite() && greatest.is_finite()).then(|| (format!("{least:?}"), format!("{greatest:?}")))
+        }
+        DataType::Decimal128(_, scale) => {
+            let column = column.as_primitive::<Decimal128Type>();
+            let scale = usize::try_from(*scale).ok()?;
+            Some((decimal(min(column)?, scale), decimal(max(column)?, scale)))
+        }
+        DataType::Date32 => {
+            let column = column.as_primitive::<Date32Type>();
+            Some((date(min(column)?)?, date(max(column)?)?))
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
+            let column = column.as_primitive::<TimestampMicrosecondType>();
+            Some((timestamp(min(column)?)?, timestamp(max(column)?)?))
+        }
+        DataType::Utf8 => {
+            let column = column.as_string::<i32>();
+            Some((quoted(&cut_down(min_string(column)?)), quoted(&cut_up(max_string(column)?)?)))
+        }
+        // The protocol gives booleans no bounds.
+        _ => None,
+    }
+}
+
+fn decimal(value: i128, scale: usize) -> String {
+    let digits = format!("{:0>width$}", value.unsigned_abs(), width = scale + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - scale);
+    let mut text = String::from(if value < 0 { "-" } else { "" });
+    text.push_str(whole);
+    if scale > 0 {
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, ".{fraction}");
+    }
+    text
+}
+
+/// Four-digit years only: other readers understand no others.
+fn four_digits(year: i32) -> bool {
+    (0..=9999).contains(&year)
+}
+
+fn date(days: i32) -> Option<String> {
+    let epoch = NaiveDate::default();
+    let distance = Days::new(u64::from(days.unsigned_abs()));
+    let date = if days < 0 { epoch.checked_sub_days(distance) } else { epoch.checked_add_days(distance) }?;
+    four_digits(date.year()).then(|| format!("\"{}\"", date.format("%Y-%m-%d")))
+}
+
+fn timestamp(micros: i64) -> Option<String> {
+    let instant = DateTime::from_timestamp_micros(micros)?;
+    four_digits(instant.year()).then(|| format!("\"{}\"", instant.format("%Y-%m-%dT%H:%M:%S%.6fZ")))
+}
+
+/// A text that is not greater than `text` and not long.
+fn cut_down(text: &str) -> String {
+    text.chars().take(STATISTICS_TEXT_CHARS).collect()
+}
+
+/// A text that is not less than `text` and not long: cut, its last character raised by one.
+fn cut_up(text: &str) -> Option<String> {
+    let mut characters: Vec<char> = text.chars().take(STATISTICS_TEXT_CHARS + 1).collect();
+    if characters.len() <= STATISTICS_TEXT_CHARS {
+        return Some(text.into());
+    }
+    characters.truncate(STATISTICS_TEXT_CHARS);
+    let last = characters.pop()?;
+    // The step over the surrogates keeps the order of UTF-8 bytes, which is that of code points.
+    let raised = ((last as u32 + 1)..=char::MAX as u32).find_map(char::from_u32)?;
+    characters.push(raised);
+    Some(characters.into_iter().collect())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Decimal128Array, Float64Array, StringArray, TimestampMicrosecondArray};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn of(column: ArrayRef) -> String {
+        file_statistics(&RecordBatch::try_from_iter_with_nullable([("c", column, true)]).unwrap())
+    }
+
+    #[test]
+    fn decimals_are_written_with_every_digit() {
+        let values = vec![Some(-1), Some(12_345_678_901_234_567_890_123_456), None];
+        let column = Decimal128Array::from(values).with_precision_and_scale(38, 6).unwrap();
+        assert_eq!(
+            of(Arc::new(column)),
+            r#"{"numRecords":3,"minValues":{"c":-0.000001},"maxValues":{"c":12345678901234567890.123456},"nullCount":{"c":1}}"#
+        );
+    }
+
+    #[test]
+    fn instants_are_utc_with_microseconds() {
+        let column = TimestampMicrosecondArray::from(vec![1_553_558_400_000_001]).with_timezone("UTC");
+        assert!(of(Arc::new(column)).contains(r#""minValues":{"c":"2019-03-26T00:00:00.000001Z"}"#));
+    }
+
+    #[test]
+    fn columns_without_values_or_order_have_no_bounds() {
+        let empty = of(Arc::new(StringArray::from(vec![None::<&str>])));
+        assert_eq!(empty, r#"{"numRecords":1,"minValues":{},"maxValues":{},"nullCount":{"c":1}}"#);
+        assert!(of(Arc::new(Float64Array::from(vec![1.0, f64::NAN]))).contains(r#""minValues":{}"#));
+    }
+
+    #[test]
+    fn dates_are_days_since_the_epoch() {
+        assert_eq!(date(17_981).unwrap(), "\"2019-03-26\"");
+        assert_eq!(date(-1).unwrap(), "\"1969-12-31\"");
+        assert_eq!(date(i32::MAX), None);
+    }
+
+    proptest! {
+        #[test]
+        fn cut_texts_are_bounds(text in "\\PC{0,50}") {
+            prop_assert!(cut_down(&text) <= text);
+            if let Some(greater) = cut_up(&text) {
+                prop_assert!(greater >= text);
+                prop_assert!(greater.chars().count() <= STATISTICS_TEXT_CHARS);
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Where rows go: a declared table, or one of the lake's own logs.
+
+use arrow::datatypes::SchemaRef;
+use xiangyun_engine::catalog::{TableDef, TableLog};
+use xiangyun_engine::storage::Storage;
+
+/// A Delta table with the shape that its rows have.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) log: TableLog,
+    pub(crate) schema: SchemaRef,
+    pub(crate) partition_by: Vec<String>,
+    pub(crate) sort_by: Vec<String>,
+    pub(crate) description: String,
+}
+
+impl Target {
+    pub(crate) fn of_table(storage: &Storage, def: &TableDef) -> Self {
+        Self {
+            log: TableLog::of_table(storage, &def.name),
+            schema: def.arrow_schema(),
+            partition_by: def.partition_by.clone(),
+            sort_by: def.sort_by.clone(),
+            description: format!("{} / {}", def.title.zh, def.title.en),
+        }
+    }
+
+    /// `name` is `quarantine` or `runs`.
+    pub(crate) fn internal(storage: &Storage, name: &str, schema: SchemaRef) -> Self {
+        Self {
+            log: TableLog::internal(storage, name),
+            schema,
+            partition_by: Vec::new(),
+            sort_by: Vec::new(),
+            description: format!("Xiangyun's {name}"),
+        }
+    }
+
+    pub(crate) fn label(&self) -> &str {
+        self.log.label()
+    }
+}

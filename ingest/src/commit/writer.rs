@@ -1,0 +1,308 @@
+//! Record batches to Parquet files that no reader sees yet.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::{SortColumn, SortOptions, concat_batches, lexsort_to_indices, take_record_batch};
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow::error::ArrowError;
+use deltalake::kernel::Add;
+use object_store::path::Path;
+use object_store::{ObjectStoreExt, PutPayload};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::SortingColumn;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+use xiangyun_engine::Result;
+use xiangyun_engine::catalog::{SORTED_BY_TAG, TableDef};
+use xiangyun_engine::storage::{Storage, StorageError};
+
+use super::error::CommitError;
+use super::partition::{PartitionKey, folders, split};
+use super::statistics::file_statistics;
+use super::target::Target;
+
+/// Rows of a row group: what a scan skips or reads as a whole.
+const ROW_GROUP_ROWS: usize = 1 << 20;
+
+/// How files are cut and written.
+#[derive(Debug, Clone)]
+pub struct WriterOptions {
+    /// Bytes of rows in memory that become one file, which Parquet makes several times smaller. All partitions
+    /// together hold no more than this.
+    pub file_memory_bytes: usize,
+    /// Files that are encoded and written at the same time as rows are taken in.
+    pub parallel_files: usize,
+    /// Level of zstd.
+    pub zstd_level: i32,
+    /// Columns with a Bloom filter, for point lookups by codes that the sort order does not help.
+    pub bloom_filter_columns: Vec<String>,
+}
+
+impl Default for WriterOptions {
+    fn default() -> Self {
+        Self {
+            file_memory_bytes: 128 << 20,
+            parallel_files: std::thread::available_parallelism().map_or(2, usize::from).min(4),
+            zstd_level: 3,
+            bloom_filter_columns: Vec::new(),
+        }
+    }
+}
+
+/// Files that are written durably and that no commit names yet. Dropped without a commit they are orphans: no reader
+/// sees them, and their names are never used again.
+#[derive(Debug, Default)]
+pub struct StagedFiles {
+    pub(super) adds: Vec<Add>,
+    rows: u64,
+    size_bytes: u64,
+}
+
+impl StagedFiles {
+    /// Rows in all files.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Bytes of all files.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// Number of files.
+    pub fn files(&self) -> usize {
+        self.adds.len()
+    }
+}
+
+/// Writes record batches as Parquet files of one table: partitioned and, within each file, sorted as its contract
+/// says. Memory is bounded by [`WriterOptions::file_memory_bytes`] times the files in flight, however many rows come.
+#[derive(Debug)]
+pub struct TableWriter {
+    job: Arc<FileJob>,
+    buffers: HashMap<PartitionKey, Buffer>,
+    buffered_bytes: usize,
+    running: JoinSet<Result<Add>>,
+    staged: StagedFiles,
+}
+
+#[derive(Debug, Default)]
+struct Buffer {
+    batches: Vec<RecordBatch>,
+    bytes: usize,
+}
+
+/// What every file of one writer shares.
+#[derive(Debug)]
+struct FileJob {
+    storage: Storage,
+    target: Target,
+    /// Without the partition columns: their values are in the log.
+    file_schema: SchemaRef,
+    options: WriterOptions,
+}
+
+impl TableWriter {
+    /// Writes files for `def`'s table.
+    pub fn new(storage: &Storage, def: &TableDef, options: WriterOptions) -> Self {
+        Self::for_target(storage, Target::of_table(storage, def), options)
+    }
+
+    pub(super) fn for_target(storage: &Storage, target: Target, options: WriterOptions) -> Self {
+        let fields = target.schema.fields().iter().filter(|field| !target.partition_by.contains(field.name()));
+        let file_schema = Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>()));
+        let job = FileJob { storage: storage.clone(), target, file_schema, options };
+        Self {
+            job: Arc::new(job),
+            buffers: HashMap::new(),
+            buffered_bytes: 0,
+            running: JoinSet::new(),
+            staged: StagedFiles::default(),
+        }
+    }
+
+    /// Takes rows in. Columns are found by name and must have the contract's types.
+    pub async fn write(&mut self, batch: RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let batch = self.job.fit(&batch)?;
+        self.staged.rows += batch.num_rows() as u64;
+        let parts = split(&batch, &self.job.target.partition_by).map_err(|error| self.job.schema_error(&error))?;
+        for (key, part) in parts {
+            let bytes = memory_size(&part);
+            let buffer = self.buffers.entry(key).or_default();
+            buffer.batches.push(part);
+            buffer.bytes += bytes;
+            self.buffered_bytes += bytes;
+        }
+        while self.buffered_bytes >= self.job.options.file_memory_bytes {
+            self.flush_largest().await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is left and waits for all files: afterwards they are durable.
+    pub async fn finish(mut self) -> Result<StagedFiles> {
+        while !self.buffers.is_empty() {
+            self.flush_largest().await?;
+        }
+        while !self.running.is_empty() {
+            self.join_one().await?;
+        }
+        // A stable order makes the log's content independent of which file was ready first.
+        self.staged.adds.sort_by(|left, right| left.path.cmp(&right.path));
+        Ok(self.staged)
+    }
+
+    async fn flush_largest(&mut self) -> Result<()> {
+        let largest = self.buffers.iter().max_by_key(|(_, buffer)| buffer.bytes).map(|(key, _)| key.clone());
+        let Some((key, buffer)) = largest.and_then(|key| self.buffers.remove_entry(&key)) else { return Ok(()) };
+        self.buffered_bytes -= buffer.bytes;
+        while self.running.len() >= self.job.options.parallel_files.max(1) {
+            self.join_one().await?;
+        }
+        let job = self.job.clone();
+        self.running.spawn(async move { job.write_file(key, buffer.batches).await });
+        Ok(())
+    }
+
+    async fn join_one(&mut self) -> Result<()> {
+        let Some(joined) = self.running.join_next().await else { return Ok(()) };
+        let add = joined.map_err(|error| self.job.encode_error(error))??;
+        self.staged.size_bytes += add.size.max(0) as u64;
+        self.staged.adds.push(add);
+        Ok(())
+    }
+}
+
+/// Bytes of the rows themselves: a slice of a large batch counts for its own rows only.
+fn memory_size(batch: &RecordBatch) -> usize {
+    let size = |column: &arrow::array::ArrayRef| {
+        column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
+    };
+    batch.columns().iter().map(size).sum::<usize>().max(1)
+}
+
+impl FileJob {
+    /// `batch` with the table's columns in their order.
+    fn fit(&self, batch: &RecordBatch) -> Result<RecordBatch, CommitError> {
+        let error = |reason| CommitError::Schema { table: self.target.label().into(), reason };
+        for field in batch.schema().fields() {
+            if self.target.schema.column_with_name(field.name()).is_none() {
+                return Err(error(format!("column `{}` is not in the contract", field.name())));
+            }
+        }
+        let mut columns = Vec::with_capacity(self.target.schema.fields().len());
+        for field in self.target.schema.fields() {
+            let Some(column) = batch.column_by_name(field.name()) else {
+                return Err(error(format!("column `{}` is missing", field.name())));
+            };
+            if column.data_type() != field.data_type() {
+                let (found, wanted) = (column.data_type(), field.data_type());
+                return Err(error(format!("column `{}` is {found} and not {wanted}", field.name())));
+            }
+            if !field.is_nullable() && column.null_count() > 0 {
+                return Err(error(format!("column `{}` has missing values and may not", field.name())));
+            }
+            columns.push(column.clone());
+        }
+        RecordBatch::try_new(self.target.schema.clone(), columns).map_err(|source| self.schema_error(&source))
+    }
+
+    fn schema_error(&self, error: &ArrowError) -> CommitError {
+        let reason = match error {
+            ArrowError::InvalidArgumentError(reason) | ArrowError::SchemaError(reason) => reason.clone(),
+            other => other.to_string(),
+        };
+        CommitError::Schema { table: self.target.label().into(), reason }
+    }
+
+    fn encode_error(&self, source: impl Into<xiangyun_engine::error::BoxError>) -> CommitError {
+        CommitError::Encode { table: self.target.label().into(), source: source.into() }
+    }
+
+    async fn write_file(self: Arc<Self>, key: PartitionKey, batches: Vec<RecordBatch>) -> Result<Add> {
+        let job = self.clone();
+        let encoded = tokio::task::spawn_blocking(move || job.encode(&batches)).await;
+        let (bytes, statistics) =
+            encoded.map_err(|error| self.encode_error(error))?.map_err(|error| self.encode_error(error))?;
+        let columns = &self.target.partition_by;
+        let relative = format!("{}part-{}.parquet", folders(columns, &key), Uuid::now_v7());
+        let path =
+            Path::parse(format!("{}/{relative}", self.target.log.path())).map_err(|error| self.encode_error(error))?;
+        let size = bytes.len();
+        self.storage.store.put(&path, PutPayload::from(bytes)).await.map_err(|error| {
+            StorageError::explain(format!("writing a file of `{}`", self.target.label()), &self.storage.url, error)
+        })?;
+        let sorted_by = serde_json::Value::from(self.sort_columns()).to_string();
+        Ok(Add {
+            path: relative,
+            partition_values: columns.iter().cloned().zip(key).collect(),
+            size: size as i64,
+            modification_time: chrono::Utc::now().timestamp_millis(),
+            data_change: true,
+            stats: Some(statistics),
+            tags: Some(HashMap::from([(SORTED_BY_TAG.to_string(), Some(sorted_by))])),
+            deletion_vector: None,
+            base_row_id: None,
+            default_row_commit_version: None,
+            clustering_provider: None,
+        })
+    }
+
+    /// Sort columns that are in the files; a partition column is constant within each.
+    fn sort_columns(&self) -> Vec<String> {
+        let in_file = |name: &&String| self.file_schema.column_with_name(name).is_some();
+        self.target.sort_by.iter().filter(in_file).cloned().collect()
+    }
+
+    /// The bytes of a Parquet file and its statistics for the log.
+    fn encode(&self, batches: &[RecordBatch]) -> Result<(Vec<u8>, String), xiangyun_engine::error::BoxError> {
+        let rows = concat_batches(&self.target.schema, batches)?;
+        let indices = self.file_schema.fields().iter().map(|field| self.target.schema.index_of(field.name()));
+        let rows = rows.project(&indices.collect::<Result<Vec<_>, _>>()?)?;
+        let rows = self.sorted(rows)?;
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, self.file_schema.clone(), Some(self.properties()?))?;
+        writer.write(&rows)?;
+        writer.close()?;
+        Ok((bytes, file_statistics(&rows)))
+    }
+
+    /// Ascending, missing values last: SQL's own order.
+    fn sorted(&self, rows: RecordBatch) -> Result<RecordBatch, ArrowError> {
+        let options = Some(SortOptions { descending: false, nulls_first: false });
+        let names = self.sort_columns();
+        let values = names.iter().filter_map(|name| rows.column_by_name(name));
+        let columns: Vec<_> = values.map(|values| SortColumn { values: values.clone(), options }).collect();
+        if columns.is_empty() {
+            return Ok(rows);
+        }
+        take_record_batch(&rows, &lexsort_to_indices(&columns, None)?)
+    }
+
+    fn properties(&self) -> Result<WriterProperties, xiangyun_engine::error::BoxError> {
+        let names = self.sort_columns();
+        let sorting = names.iter().map(|name| {
+            let index = self.file_schema.index_of(name)?;
+            Ok(SortingColumn { column_idx: i32::try_from(index)?, descending: false, nulls_first: false })
+        });
+        let sorting = sorting.collect::<Result<Vec<_>, xiangyun_engine::error::BoxError>>()?;
+        let mut properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::try_new(self.options.zstd_level)?))
+            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+            .set_statistics_enabled(EnabledStatistics::Page)
+            .set_created_by(format!("xiangyun {}", env!("CARGO_PKG_VERSION")))
+            .set_sorting_columns((!sorting.is_empty()).then_some(sorting));
+        for name in &self.options.bloom_filter_columns {
+            properties = properties.set_column_bloom_filter_enabled(ColumnPath::from(name.as_str()), true);
+        }
+        Ok(properties.build())
+    }
+}
