@@ -1,1 +1,3 @@
 //! The HTTP interface.
+
+pub mod encode;
