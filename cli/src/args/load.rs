@@ -1,0 +1,12 @@
+use clap::Args;
+
+/// `xiangyun load`.
+#[derive(Debug, Args)]
+pub(crate) struct LoadArgs {
+    /// The pipelines to run [default: all, in the order they depend on each other]
+    #[arg(value_name = "PIPELINE")]
+    pub(crate) pipelines: Vec<String>,
+    /// Read, transform and check; commit nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}

@@ -1,0 +1,119 @@
+//! The command line: one struct per command, nothing but what was typed.
+
+mod completions;
+mod config;
+#[cfg(test)]
+mod documents;
+mod init;
+mod load;
+mod metric;
+mod sql;
+mod table;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use completions::CompletionsArgs;
+pub(crate) use config::{ConfigArgs, ConfigCommand};
+pub(crate) use init::InitArgs;
+pub(crate) use load::LoadArgs;
+pub(crate) use metric::{GrainArg, MetricArgs, MetricCommand, MetricQueryArgs, RegionsArg};
+pub(crate) use sql::SqlArgs;
+pub(crate) use table::{TableArgs, TableCommand};
+
+/// Agency files become governed tables, SQL and metrics.
+#[derive(Debug, Parser)]
+#[command(name = "xiangyun", version, propagate_version = true, max_term_width = 100, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER_HELP: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 SQL error, 4 not allowed, 5 data quality, \
+                          130 interrupted.";
+
+/// Flags that every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct GlobalArgs {
+    /// The project's folder [default: the nearest folder upwards that has xiangyun.toml]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
+    pub(crate) project: Option<PathBuf>,
+    /// Set one setting for this command, as in limits.timeout_seconds=10; may be repeated
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_value, help_heading = "Global options")]
+    pub(crate) set: Vec<(String, String)>,
+    /// Format of the output [default: by the extension of -o FILE, else table on a terminal and csv in a pipe]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", help_heading = "Global options")]
+    pub(crate) format: Option<FormatArg>,
+    /// The same as --format json
+    #[arg(long, global = true, conflicts_with = "format", help_heading = "Global options")]
+    pub(crate) json: bool,
+    /// Write the output to FILE instead of standard output; the file appears when it is complete
+    #[arg(short, long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub(crate) output: Option<PathBuf>,
+    /// Rows that a table shows, 0 for all [default: 100 on a terminal, 10000 elsewhere]
+    #[arg(long, global = true, value_name = "N", help_heading = "Global options")]
+    pub(crate) rows: Option<usize>,
+    /// Print no progress and no notes
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    pub(crate) quiet: bool,
+}
+
+/// Formats by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArg {
+    /// Columns drawn for a reader
+    Table,
+    /// Comma-separated, UTF-8, with a header
+    Csv,
+    /// One document: schema, rows as objects, counts; int64 and decimals are strings
+    Json,
+    /// One object a line
+    Ndjson,
+    /// Arrow IPC stream
+    Arrow,
+    /// A Parquet file
+    Parquet,
+    /// A Markdown table
+    Markdown,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create an empty, commented project
+    Init(InitArgs),
+    /// Check every file of the project and tell all faults at once
+    Check,
+    /// Run pipelines: read, check and commit their sources
+    Load(LoadArgs),
+    /// Run SQL, or open an interactive shell
+    Sql(SqlArgs),
+    /// Look at tables
+    Table(TableArgs),
+    /// Look at metrics and ask them
+    Metric(MetricArgs),
+    /// Look at settings
+    Config(ConfigArgs),
+    /// Print the completion script of a shell
+    Completions(CompletionsArgs),
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
+    Ok((key.trim().into(), value.trim().into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,130 @@
+use arrow::array::RecordBatch;
+use xiangyun_engine::project::nearest;
+use xiangyun_engine::{Error, ErrorKind};
+use xiangyun_ingest::{Ingest, LoadOptions, LoadOutcome, LoadReport, RejectSample};
+
+use crate::args::LoadArgs;
+use crate::output::{LoadProgress, Output, count, note, text};
+use crate::report::{self, AlreadyTold, Exit};
+use crate::session::{Session, open_ingest};
+use crate::settings::Flags;
+
+/// Rejected rows and warnings that are told of each load; all of them are in `system.quarantine`.
+const SAMPLES: usize = 5;
+
+/// Runs pipelines, all unless some are named. One that fails does not stop the others.
+pub(super) async fn run(session: &Session, args: &LoadArgs) -> anyhow::Result<()> {
+    let ingest = open_ingest(&session.settings(Flags::new())?).await?;
+    let pipelines = chosen(&ingest, &args.pipelines)?;
+    if pipelines.is_empty() {
+        note("the project has no pipelines: declare one in pipelines/*.toml");
+        return Ok(());
+    }
+    let options = LoadOptions { dry_run: args.dry_run, scale: None };
+    let mut output = Output::open(&session.global)?;
+    let summary = load_all(session, &ingest, &pipelines, &options).await;
+    output.rows(summary.rows()?).await?;
+    output.finish()?;
+    summary.failure.map_or(Ok(()), |exit| Err(AlreadyTold(exit).into()))
+}
+
+/// What a number of loads did.
+pub(super) struct Summary {
+    pub(super) reports: Vec<LoadReport>,
+    failed: Vec<(String, String)>,
+    /// How the first failure ends the process.
+    pub(super) failure: Option<Exit>,
+}
+
+/// Runs `pipelines` one after the other, telling what is wrong as it comes.
+pub(super) async fn load_all(
+    session: &Session,
+    ingest: &Ingest,
+    pipelines: &[String],
+    options: &LoadOptions,
+) -> Summary {
+    let mut summary = Summary { reports: Vec::new(), failed: Vec::new(), failure: None };
+    for name in pipelines {
+        let progress = LoadProgress::start(name, session.global.quiet);
+        match ingest.load(name, options, progress).await {
+            Ok(report) => {
+                if !session.global.quiet {
+                    tell_samples(name, "rejected", &report.rejects, report.run.rows_rejected);
+                    tell_samples(name, "warning", &report.warnings, report.run.warnings);
+                }
+                summary.reports.push(report);
+            }
+            Err(error) => {
+                let table = ingest.pipelines().iter().find(|pipeline| pipeline.def.name == *name);
+                let table = table.map(|pipeline| pipeline.def.table.to_string()).unwrap_or_default();
+                let error = anyhow::Error::from(error).context(format!("pipeline `{name}` failed"));
+                report::tell(&error, report::color(&session.environment));
+                summary.failure.get_or_insert(report::exit_of(&error));
+                summary.failed.push((name.clone(), table));
+            }
+        }
+    }
+    summary
+}
+
+impl Summary {
+    /// A row a load: what was read and what became of it.
+    pub(super) fn rows(&self) -> anyhow::Result<RecordBatch> {
+        let (reports, failed) = (&self.reports, &self.failed);
+        let runs = || reports.iter().map(|report| &report.run);
+        let none = || failed.iter().map(|_| None::<u64>);
+        let counts =
+            |of: fn(&xiangyun_engine::catalog::RunRecord) -> u64| count(runs().map(|run| Some(of(run))).chain(none()));
+        let outcome = |report: &LoadReport| match report.outcome {
+            LoadOutcome::Loaded => "loaded",
+            LoadOutcome::Unchanged => "unchanged",
+            LoadOutcome::DryRun => "dry run",
+        };
+        let tables = runs().map(|run| Some(run.table.to_string()));
+        let names = runs().map(|run| Some(run.pipeline.clone()));
+        let outcomes = reports.iter().map(|report| Some(outcome(report)));
+        let seconds = runs().map(|run| {
+            let milliseconds = (run.finished_at - run.started_at).num_milliseconds();
+            Some(format!("{:.2} s", milliseconds as f64 / 1000.0))
+        });
+        Ok(RecordBatch::try_from_iter_with_nullable([
+            ("table", text(tables.chain(failed.iter().map(|(_, table)| Some(table.clone())))), true),
+            ("pipeline", text(names.chain(failed.iter().map(|(name, _)| Some(name.clone())))), true),
+            ("outcome", text(outcomes.chain(failed.iter().map(|_| Some("failed")))), true),
+            ("rows_read", counts(|run| run.rows_read), true),
+            ("rows_loaded", counts(|run| run.rows_loaded), true),
+            ("rows_rejected", counts(|run| run.rows_rejected), true),
+            ("rows_duplicate", counts(|run| run.rows_duplicate), true),
+            ("warnings", counts(|run| run.warnings), true),
+            ("duration", text(seconds.chain(failed.iter().map(|_| None))), true),
+            ("version", count(runs().map(|run| run.version).chain(none())), true),
+        ])?)
+    }
+}
+
+/// The pipelines to run, in the order in which they should.
+fn chosen(ingest: &Ingest, named: &[String]) -> Result<Vec<String>, Error> {
+    let known: Vec<&str> = ingest.pipelines().iter().map(|pipeline| pipeline.def.name.as_str()).collect();
+    if let Some(unknown) = named.iter().find(|name| !known.contains(&name.as_str())) {
+        let mut message = format!("no pipeline `{unknown}`");
+        if let Some(near) = nearest(unknown, known.iter().copied()) {
+            message.push_str(&format!(", did you mean `{near}`?"));
+        }
+        let hint = format!("the project's pipelines: {}", known.join(", "));
+        return Err(Error::new(ErrorKind::InvalidInput, message).with_hint(hint));
+    }
+    let chosen = known.into_iter().filter(|name| named.is_empty() || named.iter().any(|wanted| wanted == name));
+    Ok(chosen.map(str::to_owned).collect())
+}
+
+fn tell_samples(pipeline: &str, word: &str, samples: &[RejectSample], all: u64) {
+    for sample in samples.iter().take(SAMPLES) {
+        let column = sample.column.as_ref().map(|column| format!(" column `{column}`")).unwrap_or_default();
+        note(&format!("{word}: {}:{}{column}: {} ({})", sample.file, sample.line, sample.message, sample.reason));
+    }
+    let told = samples.len().min(SAMPLES) as u64;
+    if all > told && told > 0 {
+        let what = if word == "rejected" { "rejected rows" } else { "warnings" };
+        note(&format!("{pipeline}: {} more {what}", all - told));
+    }
+}

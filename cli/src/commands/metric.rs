@@ -1,0 +1,84 @@
+use arrow::array::RecordBatch;
+use serde_json::json;
+use xiangyun_engine::QueryContext;
+use xiangyun_engine::semantic::{MetricQuery, MetricSummary, RegionMode, TimeGrain};
+
+use super::table::both;
+use crate::args::{GrainArg, MetricArgs, MetricCommand, MetricQueryArgs, RegionsArg};
+use crate::output::{Output, head, text};
+use crate::session::Session;
+
+/// Looks at metrics and asks them.
+pub(super) async fn run(session: &Session, args: MetricArgs) -> anyhow::Result<()> {
+    let queries = session.queries().await?;
+    let mut output = Output::open(&session.global)?;
+    match args.command {
+        MetricCommand::List => output.rows(list(&queries.metrics())?).await?,
+        MetricCommand::Query(args) => ask(&queries, &mut output, args.into()).await?,
+    }
+    output.finish()
+}
+
+/// Asks a metric and prints the answer, titled.
+pub(super) async fn ask(queries: &QueryContext, output: &mut Output, query: MetricQuery) -> anyhow::Result<()> {
+    let answer = queries.metric(query).await?;
+    let metric = &answer.metric;
+    let unit = metric.unit.as_ref().map(|unit| format!(" [{unit}]")).unwrap_or_default();
+    let regions = match answer.regions {
+        Some(RegionMode::AsWas) => ", 原区划 / divisions as they were",
+        Some(RegionMode::AsIs) => ", 现区划 / divisions as they are",
+        None => "",
+    };
+    let synthetic = if answer.synthetic { ", 合成数据 / synthetic data" } else { "" };
+    output.note(&format!("{}{unit}{regions}{synthetic}", both(&metric.title)));
+    let members = head([
+        ("metric", json!(metric)),
+        ("regions", json!(answer.regions)),
+        ("grain", json!(answer.grain)),
+        ("columns", json!(answer.columns)),
+        ("synthetic", json!(answer.synthetic)),
+        ("tables", json!(answer.result.tables)),
+    ]);
+    output.answer(answer.result, members).await.map(drop)
+}
+
+impl From<MetricQueryArgs> for MetricQuery {
+    fn from(args: MetricQueryArgs) -> Self {
+        Self {
+            metric: args.name,
+            by: args.by,
+            filter: args.filter,
+            grain: args.grain.map(|grain| match grain {
+                GrainArg::Day => TimeGrain::Day,
+                GrainArg::Month => TimeGrain::Month,
+                GrainArg::Quarter => TimeGrain::Quarter,
+                GrainArg::Year => TimeGrain::Year,
+            }),
+            from: args.from,
+            to: args.to,
+            limit: args.limit,
+            order: args.order,
+            regions: args.regions.map(|regions| match regions {
+                RegionsArg::AsWas => RegionMode::AsWas,
+                RegionsArg::AsIs => RegionMode::AsIs,
+            }),
+        }
+    }
+}
+
+fn list(metrics: &[MetricSummary]) -> anyhow::Result<RecordBatch> {
+    let grains = |metric: &MetricSummary| {
+        let names: Vec<String> = metric.grains.iter().map(|grain| format!("{grain:?}").to_lowercase()).collect();
+        names.join(", ")
+    };
+    Ok(RecordBatch::try_from_iter_with_nullable([
+        ("metric", text(metrics.iter().map(|metric| Some(&metric.name))), false),
+        ("title", text(metrics.iter().map(|metric| Some(both(&metric.title)))), false),
+        ("kind", text(metrics.iter().map(|metric| Some(&metric.kind))), false),
+        ("unit", text(metrics.iter().map(|metric| metric.unit.as_ref())), true),
+        ("table", text(metrics.iter().map(|metric| Some(&metric.table))), false),
+        ("grains", text(metrics.iter().map(|metric| Some(grains(metric)))), false),
+        ("dimensions", text(metrics.iter().map(|metric| Some(metric.dimensions.join(", ")))), false),
+        ("owner", text(metrics.iter().map(|metric| Some(&metric.owner))), false),
+    ])?)
+}

@@ -1,0 +1,63 @@
+//! What a command works with: the project, its settings, and as much of the engine as the command asks for.
+
+use std::sync::Arc;
+
+use xiangyun_engine::clock::system_clock;
+use xiangyun_engine::project::{Diagnostics, Project};
+use xiangyun_engine::storage::Storage;
+use xiangyun_engine::{Engine, EngineOptions, Principal, QueryContext};
+use xiangyun_ingest::Ingest;
+
+use crate::args::GlobalArgs;
+use crate::report::Faults;
+use crate::settings::{Environment, Flags, Settings, find_project, settable};
+
+/// One command's surroundings.
+pub(crate) struct Session {
+    pub(crate) global: GlobalArgs,
+    pub(crate) environment: Environment,
+}
+
+impl Session {
+    /// The project's settings; `flags` are those of the command itself.
+    pub(crate) fn settings(&self, mut flags: Flags) -> anyhow::Result<Settings> {
+        for (path, value) in &self.global.set {
+            flags.insert(0, (settable(path)?, "--set", value.clone()));
+        }
+        Settings::resolve(find_project(self.global.project.as_deref(), &self.environment)?, &self.environment, &flags)
+    }
+
+    /// An engine over the project's lake.
+    pub(crate) async fn engine(&self) -> anyhow::Result<Engine> {
+        open_engine(&self.settings(Flags::new())?).await
+    }
+
+    /// Queries of the person at the keyboard.
+    pub(crate) async fn queries(&self) -> anyhow::Result<QueryContext> {
+        Ok(self.engine().await?.query_as(Principal::local()))
+    }
+}
+
+/// An engine over the lake that the settings name. A project with faults is refused with all of them.
+pub(crate) async fn open_engine(settings: &Settings) -> anyhow::Result<Engine> {
+    let mut diagnostics = Diagnostics::default();
+    let project = Project::load(&settings.root, &mut diagnostics);
+    if diagnostics.has_errors() {
+        return Err(Faults::new(diagnostics).into());
+    }
+    let storage = Storage::open(&settings.storage()).await?;
+    let options =
+        EngineOptions { project: Arc::new(project), storage, limits: settings.limits(), clock: system_clock() };
+    Ok(Engine::open(options).await?)
+}
+
+/// Everything that writes to the lake that the settings name.
+pub(crate) async fn open_ingest(settings: &Settings) -> anyhow::Result<Ingest> {
+    let engine = open_engine(settings).await?;
+    let mut diagnostics = Diagnostics::default();
+    let pipelines = Ingest::load_pipelines(engine.project(), &mut diagnostics);
+    if diagnostics.has_errors() {
+        return Err(Faults::new(diagnostics).into());
+    }
+    Ok(Ingest::open(engine, pipelines).await?)
+}

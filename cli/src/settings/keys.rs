@@ -1,0 +1,194 @@
+//! Every setting there is: the one list from which the file's keys, the environment variables, the documents and the
+//! template of `xiangyun init` are made.
+
+/// What a setting's value looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Any text.
+    Text,
+    /// `true` or `false`.
+    Flag,
+    /// A whole number, at least this.
+    Count {
+        /// The least value.
+        least: u64,
+    },
+    /// `address:port`.
+    Address,
+    /// A file; relative to the project in the file, to the working folder elsewhere.
+    Path,
+}
+
+/// One setting.
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// Table of `xiangyun.toml`.
+    pub(crate) section: &'static str,
+    /// Key in that table.
+    pub(crate) name: &'static str,
+    /// What its value looks like.
+    pub(crate) kind: Kind,
+    /// The default as documents show it; none where the setting is unset by default.
+    pub(crate) default: Option<&'static str>,
+    /// An example for the template, in TOML.
+    pub(crate) example: &'static str,
+    /// What it does.
+    pub(crate) doc: &'static str,
+    /// Never printed, never taken from a flag.
+    pub(crate) secret: bool,
+}
+
+impl Key {
+    /// `section.name`.
+    pub(crate) fn path(&self) -> String {
+        format!("{}.{}", self.section, self.name)
+    }
+
+    /// The environment variable that overrides it, as in `XIANGYUN_STORAGE_URL`.
+    pub(crate) fn variable(&self) -> String {
+        format!("XIANGYUN_{}_{}", self.section, self.name).to_ascii_uppercase()
+    }
+}
+
+const PLAIN: Key = Key { section: "", name: "", kind: Kind::Text, default: None, example: "", doc: "", secret: false };
+
+pub(crate) static STORAGE_URL: Key = Key {
+    section: "storage",
+    name: "url",
+    default: Some("the folder `lake` of the project"),
+    example: "\"file:///srv/lake\"",
+    doc: "Where the lake is: `file:///folder` or `s3://bucket/prefix`.",
+    ..PLAIN
+};
+pub(crate) static STORAGE_ENDPOINT: Key = Key {
+    section: "storage",
+    name: "endpoint",
+    example: "\"https://s3.example.gov.cn\"",
+    doc: "Endpoint of an S3-compatible store that is not the provider's own.",
+    ..PLAIN
+};
+pub(crate) static STORAGE_REGION: Key =
+    Key { section: "storage", name: "region", example: "\"cn-north-1\"", doc: "S3 region.", ..PLAIN };
+pub(crate) static STORAGE_ACCESS_KEY_ID: Key = Key {
+    section: "storage",
+    name: "access_key_id",
+    example: "\"...\"",
+    doc: "S3 access key id.",
+    secret: true,
+    ..PLAIN
+};
+pub(crate) static STORAGE_SECRET_ACCESS_KEY: Key = Key {
+    section: "storage",
+    name: "secret_access_key",
+    example: "\"...\"",
+    doc: "S3 secret access key. Better set by the environment than written into a file.",
+    secret: true,
+    ..PLAIN
+};
+pub(crate) static STORAGE_ALLOW_HTTP: Key = Key {
+    section: "storage",
+    name: "allow_http",
+    kind: Kind::Flag,
+    default: Some("false"),
+    example: "true",
+    doc: "Allow an endpoint without TLS, inside a closed network.",
+    ..PLAIN
+};
+pub(crate) static SERVER_LISTEN: Key = Key {
+    section: "server",
+    name: "listen",
+    kind: Kind::Address,
+    default: Some("127.0.0.1:8080"),
+    example: "\"127.0.0.1:8080\"",
+    doc: "Address and port that `xiangyun serve` listens on. Port 0 takes a free one.",
+    ..PLAIN
+};
+pub(crate) static SERVER_TOKENS: Key = Key {
+    section: "server",
+    name: "tokens",
+    kind: Kind::Path,
+    example: "\"tokens.toml\"",
+    doc: "File of hashed tokens that names each caller. Without it the server binds loopback addresses only.",
+    ..PLAIN
+};
+pub(crate) static LIMITS_MEMORY_BYTES: Key = Key {
+    section: "limits",
+    name: "memory_bytes",
+    kind: Kind::Count { least: 16 << 20 },
+    default: Some("2147483648"),
+    example: "2147483648",
+    doc: "Bytes that the operators of all queries may hold together before they spill or fail.",
+    ..PLAIN
+};
+pub(crate) static LIMITS_TIMEOUT_SECONDS: Key = Key {
+    section: "limits",
+    name: "timeout_seconds",
+    kind: Kind::Count { least: 1 },
+    default: Some("300"),
+    example: "300",
+    doc: "Seconds that one query may take.",
+    ..PLAIN
+};
+pub(crate) static LIMITS_MAX_ROWS: Key = Key {
+    section: "limits",
+    name: "max_rows",
+    kind: Kind::Count { least: 0 },
+    default: Some("0"),
+    example: "1000000",
+    doc: "Rows that one result may have where the request does not say; 0 is no limit.",
+    ..PLAIN
+};
+pub(crate) static LIMITS_TARGET_PARTITIONS: Key = Key {
+    section: "limits",
+    name: "target_partitions",
+    kind: Kind::Count { least: 1 },
+    default: Some("the number of processors"),
+    example: "4",
+    doc: "Partitions that a query runs in.",
+    ..PLAIN
+};
+pub(crate) static LIMITS_SQL_BYTES: Key = Key {
+    section: "limits",
+    name: "sql_bytes",
+    kind: Kind::Count { least: 1024 },
+    default: Some("262144"),
+    example: "262144",
+    doc: "Bytes that one statement may have.",
+    ..PLAIN
+};
+
+/// The list, in the order of the documents.
+pub(crate) static KEYS: [&Key; 13] = [
+    &STORAGE_URL,
+    &STORAGE_ENDPOINT,
+    &STORAGE_REGION,
+    &STORAGE_ACCESS_KEY_ID,
+    &STORAGE_SECRET_ACCESS_KEY,
+    &STORAGE_ALLOW_HTTP,
+    &SERVER_LISTEN,
+    &SERVER_TOKENS,
+    &LIMITS_MEMORY_BYTES,
+    &LIMITS_TIMEOUT_SECONDS,
+    &LIMITS_MAX_ROWS,
+    &LIMITS_TARGET_PARTITIONS,
+    &LIMITS_SQL_BYTES,
+];
+
+/// What a section is about.
+pub(crate) static SECTIONS: [(&str, &str); 3] = [
+    ("storage", "Where the lake is and how to reach it."),
+    ("server", "The HTTP server."),
+    ("limits", "What one query, and all of them together, may use."),
+];
+
+/// The setting called `path`, as in `limits.max_rows`.
+pub(crate) fn key(path: &str) -> Option<&'static Key> {
+    KEYS.into_iter().find(|key| key.path() == path)
+}
+
+/// Environment variables that are no settings: variable and meaning.
+pub(crate) static OTHER_VARIABLES: [(&str, &str); 3] = [
+    ("XIANGYUN_PROJECT", "The project's folder, where `--project` does not say."),
+    ("XIANGYUN_LOG", "What is logged to standard error, as in `info` or `xiangyun_ingest=debug`; `warn` unless set."),
+    ("NO_COLOR", "Any value: no colours."),
+];

@@ -1,0 +1,119 @@
+use std::fs;
+
+use super::*;
+
+fn environment(pairs: &[(&str, &str)]) -> Environment {
+    Environment(pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect())
+}
+
+fn project(text: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(FILE_NAME), text).unwrap();
+    folder
+}
+
+fn resolve(text: &str, pairs: &[(&str, &str)], flags: &Flags) -> anyhow::Result<Settings> {
+    let folder = project(text);
+    Settings::resolve(folder.path().to_path_buf(), &environment(pairs), flags)
+}
+
+fn entry<'a>(settings: &'a Settings, path: &str) -> &'a Setting {
+    settings.entries().iter().find(|entry| entry.key.path() == path).unwrap()
+}
+
+#[test]
+fn each_layer_beats_the_one_below_and_is_remembered() {
+    let file = "version = 1\n[server]\nlisten = \"127.0.0.1:1\"\n[limits]\nmax_rows = 5\ntimeout_seconds = 9\n";
+    let variables = [("XIANGYUN_SERVER_LISTEN", "127.0.0.1:2"), ("XIANGYUN_LIMITS_MAX_ROWS", "6")];
+    let flags = vec![(&SERVER_LISTEN, "--listen", "127.0.0.1:3".to_owned())];
+    let settings = resolve(file, &variables, &flags).unwrap();
+    assert_eq!(settings.listen().unwrap().port(), 3);
+    assert_eq!(entry(&settings, "server.listen").origin.to_string(), "flag --listen");
+    assert_eq!(settings.limits().max_rows, 6);
+    assert_eq!(entry(&settings, "limits.max_rows").origin.to_string(), "environment XIANGYUN_LIMITS_MAX_ROWS");
+    assert_eq!(settings.limits().timeout.as_secs(), 9);
+    assert_eq!(entry(&settings, "limits.timeout_seconds").origin.to_string(), "xiangyun.toml:6");
+    assert_eq!(settings.limits().sql_bytes, 256 << 10);
+    assert_eq!(entry(&settings, "limits.sql_bytes").origin, Origin::Default);
+}
+
+#[test]
+fn defaults_are_those_of_the_engine() {
+    let (ours, engine) = (resolve("version = 1\n", &[], &vec![]).unwrap().limits(), Limits::default());
+    assert_eq!(format!("{ours:?}"), format!("{engine:?}"));
+}
+
+#[test]
+fn the_lake_is_in_the_project_unless_said() {
+    let folder = tempfile::Builder::new().prefix("项目 ").tempdir().unwrap();
+    fs::write(folder.path().join(FILE_NAME), "version = 1\n").unwrap();
+    let settings = Settings::resolve(folder.path().to_path_buf(), &environment(&[]), &vec![]).unwrap();
+    let url = url::Url::parse(&settings.storage().url).unwrap();
+    assert_eq!(url.to_file_path().unwrap(), folder.path().join("lake"));
+}
+
+#[test]
+fn a_relative_token_file_belongs_to_the_project_when_the_file_names_it() {
+    let folder = project("version = 1\n[server]\ntokens = \"tokens.toml\"\n");
+    let settings = Settings::resolve(folder.path().to_path_buf(), &environment(&[]), &vec![]).unwrap();
+    assert_eq!(settings.tokens().unwrap(), folder.path().join("tokens.toml"));
+}
+
+#[test]
+fn all_faults_of_the_file_are_told_at_once_with_place_and_suggestion() {
+    let file = "version = 1\n[storge]\nurl = \"x\"\n[limits]\nmax_row = 1\nsql_bytes = \"many\"\nmemory_bytes = 1\n";
+    let faults = resolve(file, &[], &vec![]).unwrap_err().downcast::<Faults>().unwrap();
+    let text = faults.render(false);
+    assert!(text.contains("unknown key `storge`, did you mean `storage`?"), "{text}");
+    assert!(text.contains("xiangyun.toml:2:2"), "{text}");
+    assert!(text.contains("unknown key `max_row`, did you mean `max_rows`?"), "{text}");
+    assert!(text.contains("`limits.sql_bytes` must be a whole number"), "{text}");
+    assert!(text.contains("less than the least value, 16777216"), "{text}");
+}
+
+#[test]
+fn a_file_of_another_version_or_none_is_refused() {
+    for file in ["", "version = 2\n", "version = \"1\"\n"] {
+        assert!(resolve(file, &[], &vec![]).unwrap_err().is::<Faults>(), "{file:?}");
+    }
+}
+
+#[test]
+fn a_wrong_variable_is_named_and_an_empty_one_is_unset() {
+    let error = resolve("version = 1\n", &[("XIANGYUN_LIMITS_MAX_ROWS", "many")], &vec![]).unwrap_err();
+    assert_eq!(error.to_string(), "XIANGYUN_LIMITS_MAX_ROWS: `many` is not a whole number");
+    let slips = environment(&[("XIANGYUN_STORGE_URL", "x"), ("XIANGYUN_LOG", "x"), ("XIANGYUN_REAL_DATA", "x")]);
+    assert_eq!(slips.slips(), [("XIANGYUN_STORGE_URL", "XIANGYUN_STORAGE_URL".to_owned())]);
+}
+
+#[test]
+fn secrets_are_masked_and_not_taken_from_flags() {
+    let variables = [("XIANGYUN_STORAGE_SECRET_ACCESS_KEY", "hunter2")];
+    let settings = resolve("version = 1\n", &variables, &vec![]).unwrap();
+    assert_eq!(settings.storage().secret_access_key.as_deref(), Some("hunter2"));
+    assert_eq!(entry(&settings, "storage.secret_access_key").shown().unwrap(), "********");
+    assert!(!format!("{:?}", settings.storage()).contains("hunter2"));
+    assert!(settable("storage.secret_access_key").unwrap_err().to_string().contains("is a secret"));
+    assert!(settable("limits.max_row").unwrap_err().to_string().contains("did you mean `limits.max_rows`?"));
+}
+
+#[test]
+fn the_template_holds_every_setting_and_every_example_is_valid() {
+    let mut diagnostics = Diagnostics::default();
+    assert!(file::parse(template(), &mut diagnostics).0.is_empty());
+    let settings = template().lines().fold(String::new(), |mut text, line| {
+        let is_setting = KEYS.iter().any(|key| line == format!("# {} = {}", key.name, key.example));
+        text.push_str(if is_setting { &line[2..] } else { line });
+        text + "\n"
+    });
+    let found = file::parse(settings, &mut diagnostics);
+    assert!(diagnostics.is_empty(), "{}", Faults::new(diagnostics).render(false));
+    assert_eq!(found.0.len(), KEYS.len());
+}
+
+#[test]
+fn documents_agree_with_the_list() {
+    crate::documents::compare("settings.md", &documents::markdown());
+    let schema = serde_json::to_string_pretty(&documents::json_schema()).unwrap() + "\n";
+    crate::documents::compare("schema/settings.json", &schema);
+}
