@@ -4,6 +4,7 @@
 //! from the hashes alone that it has nothing to do. Rows then come in batches, each row with its place in the file.
 
 mod error;
+mod synthetic;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use arrow::record_batch::RecordBatch;
 use xiangyun_engine::catalog::RunSource;
 
 pub use error::SourceError;
+pub use synthetic::SyntheticRows;
 
 /// Rows that a source hands over at a time.
 pub const BATCH_ROWS: usize = 8192;
