@@ -207,7 +207,7 @@ pub enum CodeList {
 pub struct ColumnDef {
     /// Column name, `[a-z][a-z0-9_]*`.
     pub name: String,
-    /// Type, as in `text` or `decimal(18,2)`.
+    /// Type: `text`, `int64`, `float64`, `boolean`, `date`, `timestamp` or `decimal(p,s)`.
     #[serde(rename = "type")]
     pub column_type: ColumnType,
     /// Whether a value may be missing; it may not unless this says so.

@@ -210,7 +210,9 @@ fn version_fault<T: Resource>(root: &DeTable<'_>) -> Option<super::validate::Fau
     match value.get_ref() {
         DeValue::Integer(number) if number.to_string().parse() == Ok(T::VERSION) => None,
         DeValue::Integer(number) => {
-            fault(Some(value.span()), format!("version {number} of {} files is not known to this build", T::KIND))
+            let message = format!("version {number} of {} files is not known to this build", T::KIND);
+            let hint = format!("this build reads version {}", T::VERSION);
+            Some(super::validate::Fault { span: Some(value.span()), message, hint: Some(hint) })
         }
         other => {
             fault(Some(value.span()), format!("`version` must be a whole number, not {}", super::validate::kind(other)))

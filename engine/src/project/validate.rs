@@ -91,7 +91,7 @@ impl Validator {
         match node.value {
             DeValue::Table(table) => self.check_table(&parts, undecided, table, node, faults),
             DeValue::Array(items) => self.check_items(&parts, items, node, faults),
-            _ => faults.extend(parts.iter().find_map(|part| self.scalar_fault(part, node))),
+            _ => faults.extend(parts.iter().find_map(|part| self.scalar_fault(part, &parts, node))),
         }
     }
 
@@ -151,7 +151,11 @@ impl Validator {
                 faults.push(Fault {
                     span: node.span.clone(),
                     message: format!("missing key `{name}`"),
-                    hint: shape.property(name).and_then(|schema| self.description(schema)),
+                    hint: shape.property(name).and_then(|schema| {
+                        let mut parts = Vec::new();
+                        self.collect_parts(schema, &mut parts);
+                        description(&parts)
+                    }),
                 });
             }
         }
@@ -192,7 +196,7 @@ impl Validator {
         }
     }
 
-    fn scalar_fault(&self, part: &Schema, node: &Node<'_>) -> Option<Fault> {
+    fn scalar_fault(&self, part: &Schema, parts: &[&Schema], node: &Node<'_>) -> Option<Fault> {
         let fault = |message: String, hint| Some(Fault { span: node.span.clone(), message, hint });
         if let Some(text) = node.value.as_str() {
             let allowed = constants(&[part]);
@@ -212,7 +216,7 @@ impl Validator {
             }
             let pattern = part.get("pattern").and_then(Value::as_str)?;
             if !self.matches(pattern, text) {
-                let hint = part.get("description").and_then(Value::as_str).map(one_line);
+                let hint = description(parts);
                 return fault(format!("`{text}` is no valid value of {}", node.label), hint);
             }
             return None;
@@ -234,12 +238,6 @@ impl Validator {
         let mut patterns = self.patterns.borrow_mut();
         let regex = patterns.entry(pattern.to_owned()).or_insert_with(|| Regex::new(pattern).ok());
         regex.as_ref().is_none_or(|regex| regex.is_match(text))
-    }
-
-    fn description(&self, schema: &Value) -> Option<String> {
-        let mut parts = Vec::new();
-        self.collect_parts(schema, &mut parts);
-        parts.iter().find_map(|part| part.get("description").and_then(Value::as_str)).map(one_line)
     }
 }
 
@@ -456,6 +454,11 @@ fn push_suggestion(message: &mut String, text: &str, known: &[&str]) {
     if let Some(name) = nearest(text, known.iter().copied()) {
         message.push_str(&format!(", did you mean `{name}`?"));
     }
+}
+
+/// What the schema says about a value: the property's own words before those of its type.
+fn description(parts: &[&Schema]) -> Option<String> {
+    parts.iter().find_map(|part| part.get("description").and_then(Value::as_str)).map(one_line)
 }
 
 /// A description's first paragraph on one line, without its full stop.

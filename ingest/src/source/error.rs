@@ -158,7 +158,9 @@ impl Classify for SourceError {
             Self::Missing { .. } | Self::NoMatch { .. } => {
                 "relative paths start at the project's folder; check `source.path` of the pipeline".into()
             }
-            Self::Folder { path } => format!("name its files with a pattern, as in `{}/*.csv`", path.trim_end_matches('/')),
+            Self::Folder { path } => {
+                format!("name its files with a pattern, as in `{}/*.csv`", path.trim_end_matches('/'))
+            }
             Self::Empty { .. } => "ask the agency to send the file again".into(),
             Self::BrokenCompression { .. } => "copy the file again: the transfer was probably cut off".into(),
             Self::Undecodable { .. } => {
