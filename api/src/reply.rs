@@ -1,0 +1,257 @@
+//! A query's result as a response: format chosen, first window buffered, the rest streamed.
+
+use std::io;
+
+use axum::body::{Body, Bytes};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, VARY};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::Response;
+use futures::{Stream, StreamExt, stream};
+use serde_json::{Map, Value, json};
+use xiangyun_engine::query::QueryResult;
+use xiangyun_engine::{Error, ErrorKind};
+
+use crate::encode::{EncodeOptions, Encoder, Ending, Format, encoder};
+use crate::error::ApiError;
+use crate::params::Params;
+
+/// Bytes of a result that are made before the status line goes out: a failure among them still has its status.
+const FIRST_WINDOW_BYTES: usize = 64 << 10;
+
+const QUERY_ID: HeaderName = HeaderName::from_static("x-xiangyun-query-id");
+const TABLES: HeaderName = HeaderName::from_static("x-xiangyun-tables");
+
+/// How the caller wants a result.
+#[derive(Debug)]
+pub(crate) struct ReplyFormat {
+    format: Format,
+    native_numbers: bool,
+    byte_order_mark: bool,
+    escape_formulas: bool,
+}
+
+impl ReplyFormat {
+    /// From `format`, `numbers`, `bom` and `formulas`, and from `Accept` where `format` is not given.
+    pub(crate) fn choose(params: &mut Params, headers: &HeaderMap) -> Result<Self, ApiError> {
+        let format = match params.text("format")? {
+            Some(name) => name.parse().map_err(|_| not_acceptable(&name))?,
+            None => accepted(headers)?,
+        };
+        Ok(Self {
+            format,
+            native_numbers: flag(params, "numbers", ["text", "native"])?,
+            byte_order_mark: flag(params, "bom", ["false", "true"])?,
+            escape_formulas: flag(params, "formulas", ["keep", "escape"])?,
+        })
+    }
+
+    /// For replies that have one form only.
+    pub(crate) fn only_json(params: &mut Params, headers: &HeaderMap) -> Result<(), ApiError> {
+        match Self::choose(params, headers)?.format {
+            Format::Json => Ok(()),
+            other => Err(not_acceptable(other.media_type()).with_hint("this path answers in application/json")),
+        }
+    }
+
+    fn content_type(&self) -> HeaderValue {
+        HeaderValue::from_static(match self.format {
+            Format::Csv => "text/csv; charset=utf-8; header=present",
+            other => other.media_type(),
+        })
+    }
+}
+
+/// Whether the parameter has the second of its two values.
+fn flag(params: &mut Params, name: &'static str, values: [&str; 2]) -> Result<bool, Error> {
+    match params.text(name)? {
+        None => Ok(false),
+        Some(text) if text == values[0] => Ok(false),
+        Some(text) if text == values[1] => Ok(true),
+        Some(text) => {
+            let message = format!("parameter `{name}` is `{text}`, and should be {} or {}", values[0], values[1]);
+            Err(Error::new(ErrorKind::InvalidInput, message))
+        }
+    }
+}
+
+fn not_acceptable(asked: &str) -> ApiError {
+    let offered: Vec<_> = Format::ALL.iter().map(|format| format!("{} ({format})", format.media_type())).collect();
+    ApiError::http(StatusCode::NOT_ACCEPTABLE, format!("no reply in the format `{asked}`"))
+        .with_hint(format!("offered: {}", offered.join(", ")))
+}
+
+/// The best offered media type of the `Accept` header; JSON where there is none.
+fn accepted(headers: &HeaderMap) -> Result<Format, ApiError> {
+    let values: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    let asked = values.join(",");
+    if asked.trim().is_empty() {
+        return Ok(Format::Json);
+    }
+    let mut best: Option<(f32, Format)> = None;
+    for range in asked.split(',') {
+        let mut parts = range.split(';').map(str::trim);
+        let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let quality = parts.find_map(|part| part.strip_prefix("q=")).and_then(|q| q.parse().ok()).unwrap_or(1.0);
+        let Some(format) = Format::ALL.into_iter().find(|format| matches_range(&media_type, *format)) else { continue };
+        if quality > 0.0 && best.is_none_or(|(known, _)| quality > known) {
+            best = Some((quality, format));
+        }
+    }
+    best.map(|(_, format)| format).ok_or_else(|| not_acceptable(&asked))
+}
+
+fn matches_range(range: &str, format: Format) -> bool {
+    let offered = format.media_type();
+    range == "*/*"
+        || range == offered
+        || (range == "application/ndjson" && format == Format::Ndjson)
+        || range.strip_suffix("/*").is_some_and(|kind| offered.split_once('/').is_some_and(|(known, _)| known == kind))
+}
+
+/// Answers with the rows of `result`; `head` are members of the JSON document in front of them.
+pub(crate) async fn rows(
+    result: QueryResult,
+    mut head: Map<String, Value>,
+    reply: ReplyFormat,
+) -> Result<Response, ApiError> {
+    head.insert("query_id".into(), json!(result.id.to_string()));
+    head.insert("tables".into(), json!(result.tables));
+    let mut builder = Response::builder()
+        .header(CONTENT_TYPE, reply.content_type())
+        .header(CACHE_CONTROL, "private, no-store")
+        .header(VARY, "accept, authorization")
+        .header(QUERY_ID, result.id.to_string())
+        .header(TABLES, table_versions(&result));
+    if matches!(reply.format, Format::Csv | Format::Arrow | Format::Parquet) {
+        builder = builder.header(CONTENT_DISPOSITION, format!("inline; filename=\"result.{}\"", reply.format));
+    }
+    let body = body(result, head, reply).await?;
+    builder
+        .body(body)
+        .map_err(|error| Error::new(ErrorKind::Internal, "cannot build a response").with_source(error).into())
+}
+
+/// `schema.table@version` of every table that the result rests on.
+pub(crate) fn table_versions(result: &QueryResult) -> String {
+    let versions = result.tables.iter().map(|table| format!("{}@{}", table.name, table.version));
+    versions.collect::<Vec<_>>().join(", ")
+}
+
+async fn body(result: QueryResult, head: Map<String, Value>, reply: ReplyFormat) -> Result<Body, ApiError> {
+    let options = EncodeOptions {
+        head,
+        native_numbers: reply.native_numbers,
+        status_record: true,
+        byte_order_mark: reply.byte_order_mark,
+        escape_formulas: reply.escape_formulas,
+    };
+    let encoder = encoder(reply.format, result.schema.clone(), options).map_err(Error::from)?;
+    let mut rows = EncodedRows { result, encoder, format: reply.format, ended: false };
+    let mut window = Vec::new();
+    rows.encoder.begin(&mut window).map_err(Error::from)?;
+    while window.len() < FIRST_WINDOW_BYTES {
+        match rows.next_chunk().await? {
+            Some(chunk) => window.extend_from_slice(&chunk),
+            None => return Ok(Body::from(window)),
+        }
+    }
+    let first = stream::once(std::future::ready(Ok(Bytes::from(window))));
+    Ok(Body::from_stream(first.chain(rows.into_stream())))
+}
+
+/// A result on its way out. Dropping it, as a lost connection does, cancels the query.
+struct EncodedRows {
+    result: QueryResult,
+    encoder: Box<dyn Encoder>,
+    format: Format,
+    ended: bool,
+}
+
+impl EncodedRows {
+    /// The next bytes; none after the end.
+    async fn next_chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        let mut out = Vec::new();
+        while out.is_empty() && !self.ended {
+            match self.result.next().await {
+                Some(batch) => self.encoder.batch(&batch?, &mut out)?,
+                None => {
+                    let status = &self.result.status;
+                    if !status.is_complete() {
+                        return Err(Error::new(ErrorKind::Internal, "the result ended before it was complete"));
+                    }
+                    self.encoder.end(Ending { rows: status.rows(), truncated: status.is_truncated() }, &mut out)?;
+                    self.ended = true;
+                }
+            }
+        }
+        Ok((!out.is_empty()).then(|| out.into()))
+    }
+
+    /// The bytes after the first window. A failure ends in an error, which makes the server cut the chunked body: no
+    /// client can take it for complete.
+    fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send {
+        stream::unfold(Stage::Running(Box::new(self)), |stage| async move {
+            match stage {
+                Stage::Running(mut rows) => match rows.next_chunk().await {
+                    Ok(chunk) => chunk.map(|chunk| (Ok(chunk), Stage::Running(rows))),
+                    Err(error) => {
+                        let (code, kind) = (error.kind().code(), rows.format);
+                        tracing::warn!(query.id = %rows.result.id, error.kind = code, error = error.chain(), "result cut");
+                        let record = failure_record(kind, error);
+                        Some((Ok(record), Stage::Failed))
+                    }
+                },
+                Stage::Failed => {
+                    // Lets the server send what it holds before it learns that there will be no more.
+                    tokio::task::yield_now().await;
+                    Some((Err(io::Error::other("the query failed after its first rows were sent")), Stage::Over))
+                }
+                Stage::Over => None,
+            }
+        })
+    }
+}
+
+enum Stage {
+    Running(Box<EncodedRows>),
+    Failed,
+    Over,
+}
+
+/// The last line of a failed NDJSON stream; nothing in the other formats, which have no room for it.
+fn failure_record(format: Format, error: Error) -> Bytes {
+    if format != Format::Ndjson {
+        return Bytes::new();
+    }
+    let error = ApiError::from(error);
+    let record = json!({"status": {"complete": false, "code": error.code(), "detail": error.detail()}});
+    Bytes::from(format!("{record}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn accept(value: &'static str) -> Result<Format, ApiError> {
+        accepted(&HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(value))]))
+    }
+
+    #[test]
+    fn the_accept_header_picks_the_best_offered_type() {
+        assert_eq!(accepted(&HeaderMap::new()).unwrap(), Format::Json);
+        assert_eq!(accept("text/html,application/xhtml+xml,*/*;q=0.8").unwrap(), Format::Json);
+        assert_eq!(accept("application/json;q=0.5, text/csv").unwrap(), Format::Csv);
+        assert_eq!(accept("text/*").unwrap(), Format::Csv);
+        assert_eq!(accept("application/vnd.apache.arrow.stream").unwrap(), Format::Arrow);
+        assert_eq!(accept("APPLICATION/X-NDJSON").unwrap(), Format::Ndjson);
+    }
+
+    #[test]
+    fn an_unknown_type_is_never_answered_in_another() {
+        for unknown in ["text/html", "application/xml, image/*", "application/json;q=0", "nonsense"] {
+            assert!(accept(unknown).is_err(), "{unknown}");
+        }
+    }
+}
