@@ -1,14 +1,18 @@
 //! SQL functions of government data, one folder per domain.
+//!
+//! Rules are plain Rust on plain values, public, and know nothing of Arrow; the SQL functions beside them only walk
+//! arrays. Every function has a [`Documentation`](datafusion::logical_expr::Documentation) entry with its signature and
+//! one line; `docs/sql-functions.md` is written from them. Functions depend on nothing but their arguments, the
+//! [`Reference`] data and the clock, so that a worker registers the same functions by name.
 
+mod adapter;
 pub mod amounts;
 pub mod calendar;
+mod chinese_numeral;
+mod fold;
 pub mod gov_codes;
+mod missing;
+mod reference;
 
-/// Reference data that the functions look things up in. A project may add to it.
-#[derive(Debug, Clone)]
-pub struct Reference {
-    /// Working days by the State Council's notices.
-    pub calendar: std::sync::Arc<calendar::WorkCalendar>,
-    /// Administrative divisions and their history.
-    pub divisions: std::sync::Arc<gov_codes::Divisions>,
-}
+pub use missing::is_missing;
+pub use reference::{Reference, aggregate_functions, scalar_functions};
