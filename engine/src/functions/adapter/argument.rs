@@ -14,33 +14,48 @@ enum Kind {
     Integer,
 }
 
+/// Whether an argument may be left out, and then all after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Presence {
+    Required,
+    Optional,
+    /// Given exactly when the one before it is.
+    WithPrevious,
+}
+
 /// One argument of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Argument {
     name: &'static str,
     kind: Kind,
-    optional: bool,
+    presence: Presence,
 }
 
 /// A text argument.
 pub(crate) const fn text(name: &'static str) -> Argument {
-    Argument { name, kind: Kind::Text, optional: false }
+    Argument { name, kind: Kind::Text, presence: Presence::Required }
 }
 
 /// A date argument.
 pub(crate) const fn date(name: &'static str) -> Argument {
-    Argument { name, kind: Kind::Date, optional: false }
+    Argument { name, kind: Kind::Date, presence: Presence::Required }
 }
 
 /// A whole number.
 pub(crate) const fn integer(name: &'static str) -> Argument {
-    Argument { name, kind: Kind::Integer, optional: false }
+    Argument { name, kind: Kind::Integer, presence: Presence::Required }
 }
 
 impl Argument {
     /// This argument may be left out, and then all after it.
     pub(crate) const fn optional(mut self) -> Self {
-        self.optional = true;
+        self.presence = Presence::Optional;
+        self
+    }
+
+    /// This argument is given exactly when the one before it is.
+    pub(crate) const fn with_previous(mut self) -> Self {
+        self.presence = Presence::WithPrevious;
         self
     }
 
@@ -62,8 +77,11 @@ impl Argument {
 
 /// The types that the arguments of `function` are cast to.
 pub(crate) fn coerce(function: &str, arguments: &[Argument], given: &[DataType]) -> Result<Vec<DataType>> {
-    let required = arguments.iter().filter(|argument| !argument.optional).count();
-    if given.len() < required || given.len() > arguments.len() {
+    let may_end = match arguments.get(given.len()) {
+        Some(next) => next.presence == Presence::Optional,
+        None => given.len() == arguments.len(),
+    };
+    if !may_end {
         return plan_err!("{} does not take {} arguments", syntax(function, arguments), given.len());
     }
     arguments
@@ -89,7 +107,7 @@ pub(crate) fn syntax(function: &str, arguments: &[Argument]) -> String {
     let mut call = format!("{function}(");
     let mut brackets = 0;
     for (position, argument) in arguments.iter().enumerate() {
-        if argument.optional {
+        if argument.presence == Presence::Optional {
             call.push('[');
             brackets += 1;
         }
@@ -108,9 +126,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn optional_arguments_nest() {
+    fn optional_arguments_nest_or_come_in_pairs() {
         assert_eq!(syntax("f", &[text("a"), date("b").optional(), date("c").optional()]), "f(a[, b[, c]])");
         assert_eq!(syntax("g", &[]), "g()");
+        let pair = [text("a"), date("b").optional(), date("c").with_previous()];
+        assert_eq!(syntax("h", &pair), "h(a[, b, c])");
+        let given = |count| vec![DataType::Null; count];
+        assert!(coerce("h", &pair, &given(1)).is_ok() && coerce("h", &pair, &given(3)).is_ok());
+        for count in [0, 2, 4] {
+            let error = coerce("h", &pair, &given(count)).expect_err("a wrong number of arguments").to_string();
+            assert!(error.contains(&format!("h(a[, b, c]) does not take {count} arguments")), "{error}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, ListArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, Int32Type};
-use datafusion::common::{Result, ScalarValue, plan_err};
+use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::format_state_name;
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, Signature, Volatility};
@@ -16,7 +16,7 @@ use crate::functions::adapter::{Argument, Dates, coerce, date};
 use crate::functions::calendar::{CalendarError, WorkCalendar, WorkingIntervals};
 
 const ARGUMENTS: &[Argument] =
-    &[date("start"), date("end"), date("paused_from").optional(), date("paused_to").optional()];
+    &[date("start"), date("end"), date("paused_from").optional(), date("paused_to").with_previous()];
 
 /// The functions of working days over many rows.
 pub(super) fn aggregate_functions(calendar: &Arc<WorkCalendar>) -> Vec<AggregateUDF> {
@@ -59,9 +59,6 @@ impl AggregateUDFImpl for WorkingDaysUnion {
     }
 
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
-        if given.len() == 3 {
-            return plan_err!("{} takes a pause's both days or none", self.name);
-        }
         coerce(self.name, ARGUMENTS, given)
     }
 
