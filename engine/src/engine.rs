@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::catalog::{Catalog, CommitSummary, TableDetail, TableName, TableSummary};
-use crate::clock::Clock;
+use crate::catalog::Catalog;
+use crate::clock::{Clock, system_clock};
 use crate::error::Result;
-use crate::functions::Reference;
+use crate::functions::{self, Reference};
 use crate::policy::Principal;
 use crate::project::{Diagnostics, Project};
-use crate::query::{Limits, QueryResult, SqlRequest};
-use crate::semantic::{MetricAnswer, MetricQuery, MetricSummary};
+use crate::query::{self, Limits, LogQueries, QueryContext, QuerySink, Runtime};
 use crate::storage::Storage;
 
 /// What an engine is made of.
@@ -36,20 +35,35 @@ struct Inner {
     options: EngineOptions,
     reference: Reference,
     catalog: Catalog,
+    runtime: Runtime,
+    sink: Arc<dyn QuerySink>,
 }
 
 impl Engine {
     /// Opens the lake's catalog. Tables that are declared and not loaded yet are no fault.
     pub async fn open(options: EngineOptions) -> Result<Self> {
-        let _ = options;
-        unimplemented!()
+        Self::open_recording(options, Arc::new(LogQueries)).await
+    }
+
+    /// As [`Self::open`]; records of queries go to `sink`.
+    pub async fn open_recording(options: EngineOptions, sink: Arc<dyn QuerySink>) -> Result<Self> {
+        let reference = reference(&options.project)?;
+        let catalog = Catalog::open(options.storage.clone(), Arc::clone(&options.project)).await?;
+        let runtime = runtime(&reference, &options.clock, &options.limits)?;
+        catalog.register_store(runtime.env())?;
+        Ok(Self { inner: Arc::new(Inner { options, reference, catalog, runtime, sink }) })
     }
 
     /// Checks everything that needs the planner and no data: views and metrics are parsed and typed against the
     /// contracts, with the place of each fault.
     pub async fn check(project: &Project, diagnostics: &mut Diagnostics) {
-        let _ = (project, diagnostics);
-        unimplemented!()
+        // Faults of the calendar are the loader's to report; the built-in years do for typing.
+        let reference = reference(project).unwrap_or_else(|_| Reference::built_in());
+        let clock = system_clock();
+        let limits = Limits { target_partitions: 1, ..Limits::default() };
+        let Ok(runtime) = runtime(&reference, &clock, &limits) else { return };
+        let session = runtime.session(clock.now());
+        query::plan_views(project, &session, diagnostics).await;
     }
 
     /// The declarations.
@@ -60,6 +74,11 @@ impl Engine {
     /// The lake.
     pub fn storage(&self) -> &Storage {
         &self.inner.options.storage
+    }
+
+    /// The limits of queries.
+    pub fn limits(&self) -> &Limits {
+        &self.inner.options.limits
     }
 
     /// The tables as their logs say they are.
@@ -77,78 +96,27 @@ impl Engine {
         &self.inner.options.clock
     }
 
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.inner.runtime
+    }
+
+    pub(crate) fn sink(&self) -> &Arc<dyn QuerySink> {
+        &self.inner.sink
+    }
+
     /// Everything that `principal` may ask.
     pub fn query_as(&self, principal: Principal) -> QueryContext {
-        QueryContext { engine: self.clone(), principal }
+        QueryContext::new(self.clone(), principal)
     }
 }
 
-/// The questions of one principal.
-#[derive(Debug, Clone)]
-pub struct QueryContext {
-    engine: Engine,
-    principal: Principal,
+fn reference(project: &Project) -> Result<Reference> {
+    let years: Vec<_> = project.calendar.iter().map(|year| year.def.as_ref().clone()).collect();
+    Ok(Reference::with_calendar_years(&years)?)
 }
 
-/// A SQL function as `xiangyun sql` and the API document it.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct FunctionDoc {
-    /// Name.
-    pub name: String,
-    /// How it is called, as in `working_days_between(a, b)`.
-    pub signature: String,
-    /// One line.
-    pub description: String,
-}
-
-impl QueryContext {
-    /// Who asks.
-    pub fn principal(&self) -> &Principal {
-        &self.principal
-    }
-
-    /// Runs one read-only statement. Planning is done when this returns; rows stream.
-    pub async fn sql(&self, request: SqlRequest) -> Result<QueryResult> {
-        let _ = (request, &self.engine);
-        unimplemented!()
-    }
-
-    /// Asks a metric.
-    pub async fn metric(&self, query: MetricQuery) -> Result<MetricAnswer> {
-        let _ = query;
-        unimplemented!()
-    }
-
-    /// The metrics this principal may ask.
-    pub fn metrics(&self) -> Vec<MetricSummary> {
-        unimplemented!()
-    }
-
-    /// The metric called `name`, or an error that lists the nearest names.
-    pub fn metric_summary(&self, name: &str) -> Result<MetricSummary> {
-        let _ = name;
-        unimplemented!()
-    }
-
-    /// The tables and views this principal may see, in the order of their names.
-    pub async fn tables(&self) -> Result<Vec<TableSummary>> {
-        unimplemented!()
-    }
-
-    /// One table with its columns.
-    pub async fn table(&self, name: &TableName) -> Result<TableDetail> {
-        let _ = name;
-        unimplemented!()
-    }
-
-    /// The commits of a table, newest first.
-    pub async fn history(&self, name: &TableName) -> Result<Vec<CommitSummary>> {
-        let _ = name;
-        unimplemented!()
-    }
-
-    /// The domain functions, in the order of their names.
-    pub fn functions(&self) -> Vec<FunctionDoc> {
-        unimplemented!()
-    }
+fn runtime(reference: &Reference, clock: &Arc<dyn Clock>, limits: &Limits) -> Result<Runtime> {
+    let scalar = functions::scalar_functions(reference, clock);
+    let aggregate = functions::aggregate_functions(reference);
+    Ok(Runtime::try_new(limits, scalar, aggregate)?)
 }

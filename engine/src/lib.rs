@@ -11,6 +11,7 @@ pub mod query;
 pub mod semantic;
 pub mod storage;
 
-pub use engine::{Engine, EngineOptions, FunctionDoc, QueryContext};
+pub use engine::{Engine, EngineOptions};
 pub use error::{Error, ErrorKind, Result};
 pub use policy::{Principal, PrincipalClass};
+pub use query::{FunctionDoc, QueryContext};

@@ -184,6 +184,7 @@ impl Settings {
             timeout: Duration::from_secs(count(&keys::LIMITS_TIMEOUT_SECONDS) as u64),
             sql_bytes: count(&keys::LIMITS_SQL_BYTES),
             max_rows: count(&keys::LIMITS_MAX_ROWS),
+            ..Limits::default()
         }
     }
 

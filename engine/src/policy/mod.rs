@@ -1,6 +1,10 @@
-//! Who asks: the [`Principal`] that every call carries.
+//! Who asks: the [`Principal`] that every call carries, and what it may see.
+
+mod access;
 
 use std::sync::Arc;
+
+pub(crate) use access::sees;
 
 /// The class that decides a principal's limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct Limits {
     /// Bytes that all queries' operators may hold before they spill or fail.
     pub memory_bytes: usize,
+    /// Bytes on disk that operators may spill into when memory is short.
+    pub spill_bytes: u64,
     /// Partitions that a query runs in.
     pub target_partitions: usize,
     /// Seconds that one query may take.
@@ -21,6 +23,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             memory_bytes: 2 << 30,
+            spill_bytes: 32 << 30,
             target_partitions: std::thread::available_parallelism().map_or(2, usize::from),
             timeout: Duration::from_secs(300),
             sql_bytes: 256 << 10,

@@ -1,0 +1,208 @@
+//! The questions of one principal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::datatypes::Schema;
+use datafusion::catalog::TableProvider;
+use datafusion::execution::context::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use uuid::Uuid;
+
+use super::limits::Limits;
+use super::planner;
+use super::request::SqlRequest;
+use super::result::{QueryResult, TableVersion};
+use super::run::{Ticket, run};
+use super::scope::{Data, Resolver, Scope};
+use super::sink::{QueryOutcome, QueryRecord};
+use super::statement::ReadStatement;
+use super::views;
+use crate::catalog::{CommitSummary, TableDetail, TableName, TableSummary};
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::policy::{self, Principal, PrincipalClass};
+use crate::semantic::{MetricAnswer, MetricQuery, MetricSummary};
+
+/// Loads may take as long as their data needs; a day is a load that hangs.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+
+/// The questions of one principal.
+#[derive(Debug, Clone)]
+pub struct QueryContext {
+    engine: Engine,
+    principal: Principal,
+}
+
+/// A SQL function as `xiangyun sql` and the API document it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct FunctionDoc {
+    /// Name.
+    pub name: String,
+    /// How it is called, as in `working_days_between(a, b)`.
+    pub signature: String,
+    /// One line.
+    pub description: String,
+}
+
+impl QueryContext {
+    pub(crate) fn new(engine: Engine, principal: Principal) -> Self {
+        Self { engine, principal }
+    }
+
+    /// Who asks.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// Runs one read-only statement. Planning is done when this returns; rows stream.
+    ///
+    /// # Errors
+    /// `Unsupported` for a statement that does more than read, `Sql` and `NotFound` with the place in the text for one
+    /// that does not parse or names what there is not, `InvalidInput` for parameters, `LimitExceeded` for limits.
+    pub async fn sql(&self, request: SqlRequest) -> Result<QueryResult> {
+        self.sql_over(request, Vec::new()).await
+    }
+
+    /// As [`Self::sql`], where bare names may stand for rows that are in no table yet: the steps of a load.
+    pub async fn sql_over(
+        &self,
+        request: SqlRequest,
+        staged: Vec<(String, Arc<dyn TableProvider>)>,
+    ) -> Result<QueryResult> {
+        let ticket = self.ticket(request.sql.clone(), request.max_rows);
+        let state = self.engine.runtime().session(self.engine.clock().now());
+        match ticket.guard(self.prepare(&state, &request, staged)).await {
+            Ok((plan, tables)) => run(&state, plan, tables, ticket).await,
+            Err(error) => Err(ticket.fail(error)),
+        }
+    }
+
+    async fn prepare(
+        &self,
+        state: &SessionState,
+        request: &SqlRequest,
+        staged: Vec<(String, Arc<dyn TableProvider>)>,
+    ) -> Result<(LogicalPlan, Vec<TableVersion>)> {
+        let read = ReadStatement::parse(&request.sql, self.engine.limits().sql_bytes)?;
+        let mut scope = Scope::default();
+        for (name, provider) in staged {
+            scope.stage(&name, provider);
+        }
+        self.resolver(state).resolve(&read, &mut scope).await?;
+        let plan = planner::plan(state, &scope.sources, read, &request.params)?;
+        Ok((plan, scope.versions))
+    }
+
+    /// Runs the plan that `build` makes of `tables`, each pinned to one version, under the same limits as SQL.
+    /// `statement` says in the records what was asked.
+    #[expect(dead_code, reason = "metrics ask through it")]
+    pub(crate) async fn plan_over(
+        &self,
+        statement: String,
+        tables: &[TableName],
+        max_rows: Option<usize>,
+        build: impl FnOnce(&SessionState, &Scope) -> Result<LogicalPlan>,
+    ) -> Result<QueryResult> {
+        let ticket = self.ticket(statement, max_rows);
+        let state = self.engine.runtime().session(self.engine.clock().now());
+        let prepared = ticket.guard(async {
+            let mut scope = Scope::default();
+            self.resolver(&state).resolve_names(tables, &mut scope).await?;
+            let plan = build(&state, &scope)?;
+            super::gate::check_plan(&plan)?;
+            Ok((plan, scope.versions))
+        });
+        match prepared.await {
+            Ok((plan, tables)) => run(&state, plan, tables, ticket).await,
+            Err(error) => Err(ticket.fail(error)),
+        }
+    }
+
+    fn resolver<'a>(&'a self, state: &'a SessionState) -> Resolver<'a> {
+        let data = Data::Lake(self.engine.catalog());
+        Resolver { project: self.engine.project(), principal: &self.principal, data, state }
+    }
+
+    fn ticket(&self, statement: String, max_rows: Option<usize>) -> Ticket {
+        let record = QueryRecord {
+            id: Uuid::now_v7(),
+            principal: self.principal.name().to_owned(),
+            statement,
+            tables: Vec::new(),
+            started_at: self.engine.clock().now(),
+            elapsed: Duration::ZERO,
+            rows: 0,
+            outcome: QueryOutcome::Cancelled,
+        };
+        Ticket::new(record, Arc::clone(self.engine.sink()), &self.limits(), max_rows)
+    }
+
+    /// The class decides: a load is bounded by its data, everyone else by the settings.
+    fn limits(&self) -> Limits {
+        let limits = self.engine.limits().clone();
+        match self.principal.class() {
+            PrincipalClass::Batch => Limits { timeout: BATCH_TIMEOUT, max_rows: 0, ..limits },
+            PrincipalClass::Dashboard | PrincipalClass::Analyst | PrincipalClass::Operator => limits,
+        }
+    }
+
+    /// Asks a metric.
+    pub async fn metric(&self, query: MetricQuery) -> Result<MetricAnswer> {
+        let _ = query;
+        unimplemented!()
+    }
+
+    /// The metrics this principal may ask.
+    pub fn metrics(&self) -> Vec<MetricSummary> {
+        unimplemented!()
+    }
+
+    /// The metric called `name`, or an error that lists the nearest names.
+    pub fn metric_summary(&self, name: &str) -> Result<MetricSummary> {
+        let _ = name;
+        unimplemented!()
+    }
+
+    /// The tables and views this principal may see, in the order of their names.
+    pub async fn tables(&self) -> Result<Vec<TableSummary>> {
+        let mut tables = self.engine.catalog().summaries().await?;
+        tables.extend(self.engine.project().views.iter().map(|view| views::summary(&view.def)));
+        tables.retain(|table| policy::sees(&self.principal, &table.name));
+        tables.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(tables)
+    }
+
+    /// One table with its columns.
+    pub async fn table(&self, name: &TableName) -> Result<TableDetail> {
+        self.check_visible(name)?;
+        let Some(view) = self.engine.project().view(name) else { return self.engine.catalog().detail(name).await };
+        let state = self.engine.runtime().session(self.engine.clock().now());
+        let resolver = Resolver { data: Data::Contracts, ..self.resolver(&state) };
+        let mut scope = Scope::default();
+        resolver.resolve_names(std::slice::from_ref(name), &mut scope).await?;
+        let schema = scope.source(name).map(|source| source.schema()).unwrap_or_else(|| Arc::new(Schema::empty()));
+        Ok(views::detail(&view.def, &schema))
+    }
+
+    /// The commits of a table, newest first. A view has none.
+    pub async fn history(&self, name: &TableName) -> Result<Vec<CommitSummary>> {
+        self.check_visible(name)?;
+        if self.engine.project().view(name).is_some() {
+            return Ok(Vec::new());
+        }
+        self.engine.catalog().history(name).await
+    }
+
+    fn check_visible(&self, name: &TableName) -> Result<()> {
+        if policy::sees(&self.principal, name) {
+            return Ok(());
+        }
+        Err(super::error::QueryError::UnknownTable { name: name.to_string(), nearest: None, position: None }.into())
+    }
+
+    /// The domain functions, in the order of their names.
+    pub fn functions(&self) -> Vec<FunctionDoc> {
+        self.engine.runtime().domain_functions().to_vec()
+    }
+}

@@ -1,0 +1,346 @@
+//! Everything a statement reaches: its tables, the views among them, and what those reach in turn. Tables are
+//! resolved before planning, each once, so that a query sees one version of each wherever it is named.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::catalog::view::ViewTable;
+use datafusion::common::TableReference;
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::datasource::provider_as_source;
+use datafusion::execution::context::SessionState;
+use datafusion::sql::parser::Statement as AnyStatement;
+use datafusion::sql::resolve::resolve_table_references;
+use datafusion::sql::sqlparser::ast::{ShowStatementIn, Statement};
+use indexmap::IndexMap;
+
+use super::error::QueryError;
+use super::information_schema::{self, INFORMATION_SCHEMA};
+use super::planner::{self, Sources, local};
+use super::result::TableVersion;
+use super::statement::ReadStatement;
+use super::translate::from_datafusion;
+use crate::catalog::system::{SYSTEM_SCHEMA, SystemTable};
+use crate::catalog::{Catalog, TableName};
+use crate::error::ErrorKind;
+use crate::policy::{self, Principal};
+use crate::project::Project;
+
+type Result<T, E = QueryError> = std::result::Result<T, E>;
+
+/// Views over views, counted from the statement.
+const MAX_VIEW_DEPTH: usize = 16;
+/// Bytes of a view's statement: written by the project's owner, so bounded only against accidents.
+const MAX_VIEW_BYTES: usize = 1 << 20;
+
+/// Where tables come from.
+#[derive(Clone, Copy)]
+pub(crate) enum Data<'a> {
+    /// The lake: each table at its newest version.
+    Lake(&'a Catalog),
+    /// The contracts alone: types without rows, for checks and listings.
+    Contracts,
+}
+
+/// For whom names are resolved, and against what.
+#[derive(Clone, Copy)]
+pub(crate) struct Resolver<'a> {
+    pub(crate) project: &'a Project,
+    pub(crate) principal: &'a Principal,
+    pub(crate) data: Data<'a>,
+    pub(crate) state: &'a SessionState,
+}
+
+/// The tables of one query, pinned.
+#[derive(Default)]
+pub(crate) struct Scope {
+    /// By the name that statements use.
+    pub(crate) sources: Sources,
+    /// Tables with a version, in the order of their names.
+    pub(crate) versions: Vec<TableVersion>,
+}
+
+impl Scope {
+    /// Adds a table under a bare name, for rows that are in no table yet.
+    pub(crate) fn stage(&mut self, name: &str, provider: Arc<dyn TableProvider>) {
+        self.sources.insert(TableReference::bare(name), provider_as_source(provider));
+    }
+
+    /// The providers of `names`, for plans that are not written as SQL.
+    pub(crate) fn source(&self, name: &TableName) -> Option<Arc<dyn datafusion::logical_expr::TableSource>> {
+        self.sources.get(&reference(name)).cloned()
+    }
+}
+
+/// The name as the planner knows it.
+pub(crate) fn reference(name: &TableName) -> TableReference {
+    TableReference::partial(name.schema(), name.table())
+}
+
+impl Resolver<'_> {
+    /// Everything that `read` names, into `scope`. Names that `scope` already holds are left as they are.
+    pub(crate) async fn resolve(&self, read: &ReadStatement, scope: &mut Scope) -> Result<()> {
+        let staged = scope.sources.keys().map(ToString::to_string).collect();
+        let mut reached = Reached::new(self, staged);
+        reached.statement(read)?;
+        self.fill(reached, scope).await
+    }
+
+    /// The tables and views called `names`, for plans that are not written as SQL.
+    pub(crate) async fn resolve_names(&self, names: &[TableName], scope: &mut Scope) -> Result<()> {
+        let mut reached = Reached::new(self, HashSet::new());
+        for name in names {
+            reached.name(name, None)?;
+        }
+        self.fill(reached, scope).await
+    }
+
+    async fn fill(&self, reached: Reached<'_>, scope: &mut Scope) -> Result<()> {
+        match self.data {
+            Data::Contracts => {
+                for name in reached.tables.keys() {
+                    if let Some(document) = self.project.table(name) {
+                        let provider = Arc::new(EmptyTable::new(document.def.arrow_schema()));
+                        scope.sources.insert(reference(name), provider_as_source(provider));
+                    }
+                }
+            }
+            Data::Lake(catalog) => {
+                let pins = reached.tables.keys().map(|name| catalog.pin(name));
+                let pinned = futures::future::join_all(pins).await;
+                for ((name, undeclared), pin) in reached.tables.into_iter().zip(pinned) {
+                    let pin = match (pin, undeclared) {
+                        (Ok(pin), _) => pin,
+                        (Err(error), Some(unknown)) if error.kind() == ErrorKind::NotFound => return Err(unknown),
+                        (Err(error), _) => return Err(error.into()),
+                    };
+                    scope.sources.insert(reference(&name), provider_as_source(pin.provider));
+                    let version = TableVersion { name, version: pin.version, committed_at: pin.committed_at };
+                    scope.versions.push(version);
+                }
+            }
+        }
+        for table in &reached.system {
+            let provider: Arc<dyn TableProvider> = match self.data {
+                Data::Lake(catalog) => catalog.system_table(*table).await?,
+                Data::Contracts => Arc::new(EmptyTable::new(table.schema())),
+            };
+            let name = TableReference::partial(SYSTEM_SCHEMA, table.name());
+            scope.sources.insert(name, provider_as_source(provider));
+        }
+        for (name, read) in reached.views {
+            let sql = self.project.view(&name).map(|view| view.def.sql.clone());
+            let planned = planner::plan(self.state, &scope.sources, read, &IndexMap::new())
+                .map_err(|error| QueryError::View { name: name.clone(), source: Box::new(error) })?;
+            let view = Arc::new(ViewTable::new(planned, sql));
+            scope.sources.insert(reference(&name), provider_as_source(view));
+        }
+        if reached.information_schema {
+            let listing = information_schema::listing(self).await?;
+            if let Some(described) = &reached.described
+                && let Some(provider) =
+                    listing.table(described).await.map_err(|error| QueryError::from(from_datafusion(&error)))?
+            {
+                scope.sources.insert(reference(described), provider_as_source(provider));
+            }
+            for (name, source) in listing.sources().await.map_err(|error| QueryError::from(from_datafusion(&error)))? {
+                scope.sources.insert(TableReference::partial(INFORMATION_SCHEMA, name), source);
+            }
+        }
+        Ok(())
+    }
+
+    /// Every table and view the principal may see, system tables included.
+    pub(crate) fn visible(&self) -> Vec<TableName> {
+        let tables = self.project.tables.iter().map(|table| table.def.name.clone());
+        let views = self.project.views.iter().map(|view| view.def.name.clone());
+        let system = SystemTable::ALL.iter().filter_map(|table| TableName::try_new(SYSTEM_SCHEMA, table.name()).ok());
+        let mut names: Vec<_> =
+            tables.chain(views).chain(system).filter(|name| policy::sees(self.principal, name)).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+/// The names a statement reaches, views before what needs them.
+struct Reached<'a> {
+    resolver: &'a Resolver<'a>,
+    /// Bare names that are given from outside.
+    staged: HashSet<String>,
+    /// With what to say of a name that is not declared, should the lake not hold it either.
+    tables: BTreeMap<TableName, Option<QueryError>>,
+    system: Vec<SystemTable>,
+    views: Vec<(TableName, ReadStatement)>,
+    done: HashSet<TableName>,
+    /// The views between the statement and here.
+    path: Vec<TableName>,
+    information_schema: bool,
+    described: Option<TableName>,
+}
+
+impl<'a> Reached<'a> {
+    fn new(resolver: &'a Resolver<'a>, staged: HashSet<String>) -> Self {
+        Self {
+            resolver,
+            staged,
+            tables: BTreeMap::new(),
+            system: Vec::new(),
+            views: Vec::new(),
+            done: HashSet::new(),
+            path: Vec::new(),
+            information_schema: false,
+            described: None,
+        }
+    }
+
+    fn statement(&mut self, read: &ReadStatement) -> Result<()> {
+        if let Statement::ShowColumns { show_options, .. } = &read.statement
+            && let Some(ShowStatementIn { parent_name: Some(name), .. }) = &show_options.show_in
+        {
+            // Answered from the contract, so that the table's log stays closed and may be missing.
+            let parts = name.0.iter().filter_map(|part| part.as_ident());
+            let parts: Vec<_> = parts.map(|ident| ident.value.to_lowercase()).collect();
+            let parts: Vec<_> = parts.iter().map(String::as_str).collect();
+            self.described = Some(self.existing(&parts, read)?);
+            self.information_schema = true;
+            return Ok(());
+        }
+        let statement = AnyStatement::Statement(Box::new(read.statement.clone()));
+        let (references, _) =
+            resolve_table_references(&statement, true).map_err(|error| QueryError::from(from_datafusion(&error)))?;
+        for reference in references {
+            self.reference(local(reference), read)?;
+        }
+        Ok(())
+    }
+
+    fn reference(&mut self, reference: TableReference, read: &ReadStatement) -> Result<()> {
+        match &reference {
+            TableReference::Partial { schema, .. } if **schema == *INFORMATION_SCHEMA => {
+                self.information_schema = true;
+                Ok(())
+            }
+            TableReference::Bare { table } if self.staged.contains(&**table) => Ok(()),
+            // The name of a table function: `FROM generate_series(1, 12)`.
+            TableReference::Bare { table } if self.resolver.state.table_functions().contains_key(&**table) => Ok(()),
+            TableReference::Bare { table } => Err(self.unknown(&[table], read)),
+            TableReference::Partial { schema, table } => {
+                let unknown = self.unknown(&[schema, table], read);
+                match TableName::try_new(schema, table) {
+                    Ok(name) => self.name(&name, Some(unknown)),
+                    Err(_) => Err(unknown),
+                }
+            }
+            TableReference::Full { catalog, schema, table } => Err(self.unknown(&[catalog, schema, table], read)),
+        }
+    }
+
+    /// The name of a table that there is and that the principal may see.
+    fn existing(&self, parts: &[&str], read: &ReadStatement) -> Result<TableName> {
+        let name = match parts {
+            [schema, table] => TableName::try_new(schema, table).ok(),
+            _ => None,
+        };
+        match name {
+            Some(name) if self.resolver.visible().contains(&name) => Ok(name),
+            _ => Err(self.unknown(parts, read)),
+        }
+    }
+
+    /// Adds a table or view; `unknown` is the answer where there is none.
+    fn name(&mut self, name: &TableName, unknown: Option<QueryError>) -> Result<()> {
+        if let Some(start) = self.path.iter().position(|view| view == name) {
+            let path = shown(self.path[start..].iter().chain([name]));
+            return Err(QueryError::ViewCycle { name: name.clone(), path });
+        }
+        if self.done.contains(name) {
+            return Ok(());
+        }
+        let unknown = unknown.unwrap_or_else(|| {
+            let nearest = nearest(&name.to_string(), self.resolver.visible());
+            QueryError::UnknownTable { name: name.to_string(), nearest, position: None }
+        });
+        if !policy::sees(self.resolver.principal, name) {
+            return Err(unknown);
+        }
+        let project = self.resolver.project;
+        if name.schema() == SYSTEM_SCHEMA {
+            self.system.push(SystemTable::find(name.table()).ok_or(unknown)?);
+        } else if let Some(view) = project.view(name) {
+            self.view(name, &view.def.sql)?;
+        } else if project.table(name).is_some() {
+            self.tables.insert(name.clone(), None);
+        } else if matches!(self.resolver.data, Data::Contracts) {
+            return Err(unknown);
+        } else {
+            self.tables.insert(name.clone(), Some(unknown));
+        }
+        self.done.insert(name.clone());
+        Ok(())
+    }
+
+    fn view(&mut self, name: &TableName, sql: &str) -> Result<()> {
+        let depth = self.path.len() + 1;
+        if depth > MAX_VIEW_DEPTH {
+            let path = shown(self.path.iter().chain([name]));
+            return Err(QueryError::ViewTooDeep { name: name.clone(), depth, limit: MAX_VIEW_DEPTH, path });
+        }
+        // The view that is at fault is named, and not those that led there.
+        let in_view = |error: QueryError| match error {
+            nested @ (QueryError::View { .. } | QueryError::ViewCycle { .. } | QueryError::ViewTooDeep { .. }) => {
+                nested
+            }
+            error => QueryError::View { name: name.clone(), source: Box::new(error.into()) },
+        };
+        let read = ReadStatement::parse(sql, MAX_VIEW_BYTES).map_err(in_view)?;
+        if !matches!(read.statement, Statement::Query(_)) || read.explain.is_some() || !read.parameters.is_empty() {
+            let refused = QueryError::NotSupported {
+                what: "a view that is not one SELECT without parameters".into(),
+                instead: "write SELECT or WITH ... SELECT",
+                position: None,
+            };
+            return Err(in_view(refused));
+        }
+        self.path.push(name.clone());
+        let walked = self.statement(&read);
+        self.path.pop();
+        walked.map_err(in_view)?;
+        self.views.push((name.clone(), read));
+        Ok(())
+    }
+
+    fn unknown(&self, parts: &[&str], read: &ReadStatement) -> QueryError {
+        let position = read.position_of(parts);
+        let name = parts.join(".");
+        let visible = self.resolver.visible();
+        if let [bare] = parts {
+            if bare.contains(['/', '.', '\\']) {
+                return QueryError::FileAsTable { name, position };
+            }
+            let candidates: Vec<_> = visible.into_iter().filter(|table| table.table() == *bare).take(3).collect();
+            return QueryError::Unqualified { name, candidates, position };
+        }
+        let nearest = nearest(&name, visible);
+        QueryError::UnknownTable { name, nearest, position }
+    }
+}
+
+/// The name that differs least, where it does not differ much; the same table in another schema counts as near.
+fn nearest(wanted: &str, names: Vec<TableName>) -> Option<TableName> {
+    let table = wanted.rsplit('.').next().unwrap_or(wanted);
+    names
+        .into_iter()
+        .map(|name| {
+            let distance = strsim::osa_distance(wanted, &name.to_string());
+            (if name.table() == table { distance.min(1) } else { distance }, name)
+        })
+        .filter(|(distance, _)| *distance <= (wanted.chars().count() / 4).max(2))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+fn shown<'n>(names: impl Iterator<Item = &'n TableName>) -> String {
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" -> ")
+}
