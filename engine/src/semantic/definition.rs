@@ -84,6 +84,20 @@ pub struct MeasureDef {
     /// stocks are never added over time. A flow is added.
     #[serde(default)]
     pub stock: bool,
+    /// What a period means in which a group has no row, between the first and the last period of the table.
+    #[serde(default)]
+    pub empty_periods: EmptyPeriods,
+}
+
+/// What a period without rows means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum EmptyPeriods {
+    /// Nobody delivered: the figure is missing. A year that was not published is not a year of zero.
+    #[default]
+    Missing,
+    /// The source is complete, and nothing happened: the figure is zero. Only for sums and counts.
+    Zero,
 }
 
 /// One published figure.
@@ -154,7 +168,7 @@ pub struct DerivedInput {
 }
 
 /// Over which periods a cumulative metric adds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CumulativeWindow {
     /// From the beginning of the year (累计).

@@ -1,0 +1,330 @@
+//! From model files to [`Models`], with every fault at its place.
+
+use std::collections::HashMap;
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::common::DFSchema;
+use datafusion::execution::SessionState;
+use indexmap::IndexMap;
+
+use super::definition::{DerivedInput, MetricDef, MetricKind, SemanticModelDef};
+use super::error::suggest;
+use super::expression::{Fault, is_number, parse_scalar};
+use super::formula::{Formula, Input};
+use super::lookback::Lookback;
+use super::model::{Model, TableShape};
+use super::models::{Metric, Models};
+use crate::catalog::{TableName, is_identifier};
+use crate::project::{Diagnostic, Diagnostics, Document, Project, Severity};
+
+/// Measures that one metric may rest on, counted as often as they appear. Derived metrics of derived metrics multiply.
+const MAX_LEAVES: usize = 256;
+
+/// See [`Models::compile`].
+pub(super) fn compile(
+    project: &Project,
+    shapes: &HashMap<TableName, TableShape>,
+    session: &SessionState,
+    diagnostics: &mut Diagnostics,
+) -> Models {
+    let places = declared(project, diagnostics);
+    let mut models = Models::default();
+    let mut drafts = IndexMap::new();
+    for document in &project.models {
+        let Some(shape) = shapes.get(&document.def.table) else {
+            report_missing_table(project, document, diagnostics);
+            continue;
+        };
+        let mut faults = Vec::new();
+        let model = Model::compile(document, shape, session, &mut faults);
+        let home = models.models.len();
+        for (name, def) in &document.def.metrics {
+            // The second of two metrics of one name was reported, and is left out.
+            if !places.get(name.as_str()).is_some_and(|place| std::ptr::eq(*place, document)) {
+                continue;
+            }
+            match formula(name, def, &model, &places, session) {
+                Ok(Some(formula)) => {
+                    drafts.insert(name.clone(), Metric { name: name.clone(), home, def: def.clone(), formula });
+                }
+                Ok(None) => {}
+                Err(found) => faults.extend(found.into_iter().map(|(mut path, fault)| {
+                    path.splice(0..0, ["metrics".to_owned(), name.clone()]);
+                    (path, fault)
+                })),
+            }
+        }
+        for (path, fault) in faults {
+            let path: Vec<_> = path.iter().map(String::as_str).collect();
+            report(document, &path, fault, diagnostics);
+        }
+        models.models.push(model);
+    }
+    let order = resolve(&drafts, &models, diagnostics);
+    for name in order {
+        if let Some(metric) = drafts.shift_remove(&name) {
+            check_whole(&metric, &models, diagnostics);
+            models.metrics.insert(name, metric);
+        }
+    }
+    models
+}
+
+/// Where each metric is declared; a name declared twice is reported at both places.
+fn declared<'a>(
+    project: &'a Project,
+    diagnostics: &mut Diagnostics,
+) -> IndexMap<&'a str, &'a Document<SemanticModelDef>> {
+    let mut places: IndexMap<&str, &Document<_>> = IndexMap::new();
+    for document in &project.models {
+        for name in document.def.metrics.keys() {
+            if let Some(first) = places.get(name.as_str()) {
+                for (here, there) in [(document, *first), (*first, document)] {
+                    let fault = Fault::new(format!("metric `{name}` is declared in {} too", place(there, name)))
+                        .hint("metric names are unique in the project");
+                    report(here, &["metrics", name], fault, diagnostics);
+                }
+            } else {
+                places.insert(name, document);
+            }
+        }
+    }
+    places
+}
+
+type Faults = Vec<(Vec<String>, Fault)>;
+
+/// Resolves one metric's names. `None` where a part was reported elsewhere.
+fn formula(
+    name: &str,
+    def: &MetricDef,
+    model: &Model,
+    places: &IndexMap<&str, &Document<SemanticModelDef>>,
+    session: &SessionState,
+) -> Result<Option<Formula>, Faults> {
+    if !is_identifier(name) {
+        let fault = Fault::new(format!("`{name}` is not a name")).hint("use lower-case letters, digits and underscores");
+        return Err(vec![(vec![], fault)]);
+    }
+    match &def.kind {
+        MetricKind::Simple { measure } => {
+            Ok(known(model, measure, "measure")?.then(|| Formula::Measure { measure: measure.clone(), window: None }))
+        }
+        MetricKind::Ratio { numerator, denominator } => {
+            let both = [known(model, numerator, "numerator"), known(model, denominator, "denominator")];
+            let usable = all(both)?.into_iter().all(|usable| usable);
+            Ok(usable.then(|| Formula::Ratio { numerator: numerator.clone(), denominator: denominator.clone() }))
+        }
+        MetricKind::Cumulative { measure, window } => {
+            if !known(model, measure, "measure")? {
+                return Ok(None);
+            }
+            cumulative(model, measure)?;
+            Ok(Some(Formula::Measure { measure: measure.clone(), window: Some(*window) }))
+        }
+        MetricKind::Derived { expr, inputs } => {
+            let resolved = all(inputs.iter().map(|(name, input)| resolve_input(name, input, places)))?;
+            let expr = derived_expr(expr, inputs, session).map_err(|fault| vec![(vec!["expr".into()], fault)])?;
+            let inputs = inputs.keys().cloned().zip(resolved).collect();
+            Ok(Some(Formula::Derived { expr, inputs }))
+        }
+    }
+}
+
+/// Whether `measure` can be used; an error where the model declares none of that name.
+fn known(model: &Model, measure: &str, key: &str) -> Result<bool, Faults> {
+    if model.measures.contains_key(measure) {
+        return Ok(true);
+    }
+    let declared: Vec<_> = model.document.def.measures.keys().cloned().collect();
+    if declared.iter().any(|name| name == measure) {
+        return Ok(false);
+    }
+    let fault = Fault::new(format!("there is no measure `{measure}`")).hint(suggest(measure, &declared));
+    Err(vec![(vec![key.into()], fault)])
+}
+
+fn cumulative(model: &Model, measure: &str) -> Result<(), Faults> {
+    let fault = |text: &str| Err(vec![(vec!["measure".into()], Fault::new(text))]);
+    let Some(found) = model.measures.get(measure) else { return Ok(()) };
+    if model.document.def.time_dimension.is_none() {
+        return fault("a cumulative metric adds up over time, and the model has no time_dimension");
+    }
+    if found.stock {
+        return fault("a stock is never added up over time");
+    }
+    if !found.aggregation.additive {
+        return fault("only sums and counts can be added up over periods");
+    }
+    Ok(())
+}
+
+fn resolve_input(
+    name: &str,
+    input: &DerivedInput,
+    places: &IndexMap<&str, &Document<SemanticModelDef>>,
+) -> Result<Input, Faults> {
+    let at = |key: &str, fault| vec![(vec!["inputs".to_owned(), name.to_owned(), key.to_owned()], fault)];
+    if !is_identifier(name) {
+        return Err(at("metric", Fault::new(format!("`{name}` is not a name"))));
+    }
+    if !places.contains_key(input.metric.as_str()) {
+        let names: Vec<_> = places.keys().map(ToString::to_string).collect();
+        let fault = Fault::new(format!("there is no metric `{}`", input.metric)).hint(suggest(&input.metric, &names));
+        return Err(at("metric", fault));
+    }
+    let lookback = match input.offset.as_deref() {
+        None => Lookback::default(),
+        Some(text) => text.parse().map_err(|error| at("offset", Fault::new(format!("{error}"))))?,
+    };
+    Ok(Input { metric: input.metric.clone(), lookback })
+}
+
+fn derived_expr(
+    sql: &str,
+    inputs: &IndexMap<String, DerivedInput>,
+    session: &SessionState,
+) -> Result<datafusion::logical_expr::Expr, Fault> {
+    let fields: Vec<_> = inputs.keys().map(|name| Field::new(name, DataType::Float64, true)).collect();
+    let schema = DFSchema::try_from(Schema::new(fields))?;
+    let (expr, data_type) = parse_scalar(session, sql, &schema)?;
+    if !is_number(&data_type) {
+        return Err(Fault::new(format!("a metric is a number, not {data_type}")));
+    }
+    let used = expr.column_refs();
+    if let Some(unused) = inputs.keys().find(|name| !used.iter().any(|column| column.name() == name.as_str())) {
+        return Err(Fault::new(format!("input `{unused}` is not used")));
+    }
+    Ok(expr)
+}
+
+/// All results, or all faults.
+fn all<T>(results: impl IntoIterator<Item = Result<T, Faults>>) -> Result<Vec<T>, Faults> {
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(value) => good.push(value),
+            Err(faults) => bad.extend(faults),
+        }
+    }
+    if bad.is_empty() { Ok(good) } else { Err(bad) }
+}
+
+/// The usable metrics, each behind its inputs. Cycles are reported at every metric of theirs.
+fn resolve(drafts: &IndexMap<String, Metric>, models: &Models, diagnostics: &mut Diagnostics) -> Vec<String> {
+    let mut walk = Walk { drafts, models, diagnostics, path: Vec::new(), done: HashMap::new(), order: Vec::new() };
+    for name in drafts.keys() {
+        walk.visit(name);
+    }
+    walk.order
+}
+
+struct Walk<'a> {
+    drafts: &'a IndexMap<String, Metric>,
+    models: &'a Models,
+    diagnostics: &'a mut Diagnostics,
+    /// From the metric that the walk began at to the present one.
+    path: Vec<String>,
+    /// Leaves under each metric that was left behind; `None` for one that cannot be used.
+    done: HashMap<String, Option<usize>>,
+    order: Vec<String>,
+}
+
+impl Walk<'_> {
+    fn visit(&mut self, name: &str) -> Option<usize> {
+        if let Some(leaves) = self.done.get(name) {
+            return *leaves;
+        }
+        if let Some(start) = self.path.iter().position(|step| step == name) {
+            self.report_cycle(start);
+            return None;
+        }
+        let metric = self.drafts.get(name)?;
+        let leaves = match &metric.formula {
+            Formula::Measure { .. } => Some(1),
+            Formula::Ratio { .. } => Some(2),
+            Formula::Derived { inputs, .. } => {
+                self.path.push(name.into());
+                let under: Vec<_> = inputs.values().map(|input| self.visit(&input.metric)).collect();
+                self.path.pop();
+                under.into_iter().sum::<Option<usize>>()
+            }
+        };
+        let usable = leaves.filter(|leaves| *leaves <= MAX_LEAVES);
+        if let (Some(leaves), None) = (leaves, usable) {
+            let fault = Fault::new(format!("metric `{name}` rests on {leaves} measures, more than {MAX_LEAVES}"));
+            report(&self.models.models[metric.home].document, &["metrics", name], fault, self.diagnostics);
+        }
+        self.done.insert(name.into(), usable);
+        if usable.is_some() {
+            self.order.push(name.into());
+        }
+        usable
+    }
+
+    fn report_cycle(&mut self, start: usize) {
+        let cycle: Vec<&Metric> = self.path[start..].iter().map(|name| &self.drafts[name]).collect();
+        let document = |metric: &Metric| &self.models.models[metric.home].document;
+        for (at, metric) in cycle.iter().enumerate() {
+            let next = cycle[(at + 1) % cycle.len()];
+            let message = format!(
+                "metric `{}` is computed from itself, by way of `{}` in {}",
+                metric.name,
+                next.name,
+                place(document(next), &next.name)
+            );
+            report(document(metric), &["metrics", &metric.name, "inputs"], Fault::new(message), self.diagnostics);
+        }
+    }
+}
+
+/// Checks what needs the metric's whole tree.
+fn check_whole(metric: &Metric, models: &Models, diagnostics: &mut Diagnostics) {
+    let Formula::Derived { inputs, .. } = &metric.formula else { return };
+    let document = &models.models[metric.home].document;
+    for (name, input) in inputs {
+        let target = models.metrics.get(&input.metric);
+        let timeless = target
+            .into_iter()
+            .flat_map(|target| models.models_under(target))
+            .find(|model| models.models[*model].document.def.time_dimension.is_none());
+        if let (false, Some(model)) = (input.lookback.is_none(), timeless) {
+            let table = &models.models[model].table;
+            let fault = Fault::new(format!("the model of `{table}` has no time_dimension, so nothing lies before"));
+            report(document, &["metrics", &metric.name, "inputs", name, "offset"], fault, diagnostics);
+        }
+    }
+}
+
+fn report_missing_table(project: &Project, document: &Document<SemanticModelDef>, diagnostics: &mut Diagnostics) {
+    let table = &document.def.table;
+    // A view that is declared and has no shape did not plan: that was reported at the view.
+    if project.table(table).is_none() && project.view(table).is_none() {
+        let tables = project.tables.iter().map(|table| table.def.name.to_string());
+        let names: Vec<_> = tables.chain(project.views.iter().map(|view| view.def.name.to_string())).collect();
+        let fault = Fault::new(format!("there is no table or view `{table}`")).hint(suggest(&table.to_string(), &names));
+        report(document, &["table"], fault, diagnostics);
+    }
+}
+
+fn report(document: &Document<SemanticModelDef>, path: &[&str], fault: Fault, diagnostics: &mut Diagnostics) {
+    diagnostics.push(Diagnostic {
+        severity: Severity::Error,
+        source: document.source.clone(),
+        span: document.span_of(path),
+        message: fault.message,
+        hint: fault.hint,
+    });
+}
+
+/// `file:line` of a metric.
+fn place(document: &Document<SemanticModelDef>, metric: &str) -> String {
+    let path = document.source.path.display();
+    match document.span_of(&["metrics", metric]) {
+        Some(span) => {
+            let line = document.source.text[..span.start.min(document.source.text.len())].matches('\n').count() + 1;
+            format!("{path}:{line}")
+        }
+        None => path.to_string(),
+    }
+}

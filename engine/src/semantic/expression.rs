@@ -1,0 +1,195 @@
+//! SQL expressions of model files: parsed and typed by the session's own planner, never glued as text.
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema, SchemaError};
+use datafusion::error::DataFusionError;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::logical_expr::{EmptyRelation, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator};
+
+use super::error::suggest;
+
+/// What is wrong with an expression.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(super) struct Fault {
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+}
+
+impl Fault {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None }
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<DataFusionError> for Fault {
+    fn from(error: DataFusionError) -> Self {
+        match error.find_root() {
+            DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
+                SchemaError::FieldNotFound { field, valid_fields } => {
+                    let names: Vec<_> = valid_fields.iter().map(Column::flat_name).collect();
+                    Self::new(format!("there is no column `{}`", field.flat_name()))
+                        .hint(suggest(&field.flat_name(), &names))
+                }
+                other => Self::new(other.to_string()),
+            },
+            root => {
+                // The parser's message and the first line of the planner's: what follows lists candidates.
+                let text = root.strip_backtrace();
+                let text = text.trim_start_matches("Error during planning: ").trim_start_matches("SQL error: ");
+                Self::new(text.lines().next().unwrap_or_default())
+            }
+        }
+    }
+}
+
+/// Parses `sql` over `schema`. Subqueries, window functions, parameters and volatile functions are refused.
+pub(super) fn parse(session: &SessionState, sql: &str, schema: &DFSchema) -> Result<Expr, Fault> {
+    let expr = session.create_logical_expr(sql, schema)?;
+    let mut fault = None;
+    expr.apply(|node| {
+        let what = match node {
+            Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::SetComparison(_) => "a subquery",
+            Expr::WindowFunction(_) => "a window function",
+            Expr::Placeholder(_) => "a parameter",
+            Expr::ScalarVariable(..) => "a variable",
+            Expr::Unnest(_) => "unnest",
+            node if node.is_volatile_node() => "a function whose result changes from call to call",
+            _ => return Ok(TreeNodeRecursion::Continue),
+        };
+        fault = Some(Fault::new(format!("an expression of a model may not hold {what}")));
+        Ok(TreeNodeRecursion::Stop)
+    })?;
+    match fault {
+        Some(fault) => Err(fault),
+        None => Ok(expr.unalias()),
+    }
+}
+
+/// Parses an expression about one row, and gives its type.
+pub(super) fn parse_scalar(session: &SessionState, sql: &str, schema: &DFSchema) -> Result<(Expr, DataType), Fault> {
+    let expr = parse(session, sql, schema)?;
+    if has_aggregate(&expr)? {
+        return Err(Fault::new("an aggregate cannot stand here").hint("aggregates belong into `measures`"));
+    }
+    let plan = LogicalPlanBuilder::from(empty(schema)?).project([expr.clone().alias("value")])?.build()?;
+    let checked = analyze(session, plan)?;
+    let data_type = checked.schema().field(0).data_type().clone();
+    Ok((expr, data_type))
+}
+
+/// A measure: its aggregates, and the figure made of them.
+#[derive(Debug, Clone)]
+pub(super) struct Aggregation {
+    /// The aggregates, each under its alias.
+    pub(super) aggregates: Vec<Expr>,
+    /// The figure, over columns named by those aliases.
+    pub(super) figure: Expr,
+    /// Type of the figure.
+    pub(super) data_type: DataType,
+    /// Whether the figure of a whole is the sum of the figures of its parts: sums and counts, added, subtracted or
+    /// scaled by constants. Averages, extremes, quantiles and distinct counts are not.
+    pub(super) additive: bool,
+}
+
+/// Parses an expression about a group of rows; its aggregates get aliases that begin with `prefix`.
+pub(super) fn parse_aggregate(
+    session: &SessionState,
+    sql: &str,
+    schema: &DFSchema,
+    prefix: &str,
+) -> Result<Aggregation, Fault> {
+    let expr = parse(session, sql, schema)?;
+    let mut aggregates: Vec<Expr> = Vec::new();
+    let additive = is_additive(&expr);
+    let figure = expr
+        .transform_down(|node| {
+            if !matches!(node, Expr::AggregateFunction(_)) {
+                return Ok(Transformed::no(node));
+            }
+            let place = aggregates.iter().position(|known| *known == node).unwrap_or_else(|| {
+                aggregates.push(node);
+                aggregates.len() - 1
+            });
+            let column = Expr::Column(Column::new_unqualified(aggregate_name(prefix, place)));
+            Ok(Transformed::new(column, true, TreeNodeRecursion::Jump))
+        })?
+        .data;
+    if aggregates.is_empty() {
+        return Err(Fault::new("a measure must aggregate").hint("as in `count(*)` or `sum(amount)`"));
+    }
+    let loose = figure.column_refs().into_iter().find(|column| schema.has_column(column));
+    if let Some(column) = loose {
+        return Err(Fault::new(format!("column `{}` stands outside an aggregate", column.name())));
+    }
+    let aggregates: Vec<_> =
+        aggregates.into_iter().enumerate().map(|(i, e)| e.alias(aggregate_name(prefix, i))).collect();
+    let plan = LogicalPlanBuilder::from(empty(schema)?)
+        .aggregate(Vec::<Expr>::new(), aggregates.clone())?
+        .project([figure.clone().alias("value")])?
+        .build()?;
+    let data_type = analyze(session, plan)?.schema().field(0).data_type().clone();
+    Ok(Aggregation { aggregates, figure, data_type, additive })
+}
+
+fn aggregate_name(prefix: &str, place: usize) -> String {
+    format!("{prefix}#{place}")
+}
+
+/// Whether any aggregate is in `expr`.
+fn has_aggregate(expr: &Expr) -> Result<bool, DataFusionError> {
+    expr.exists(|node| Ok(matches!(node, Expr::AggregateFunction(_))))
+}
+
+fn is_additive(expr: &Expr) -> bool {
+    match expr {
+        Expr::AggregateFunction(AggregateFunction { func, params }) => {
+            matches!(func.name(), "sum" | "count") && !params.distinct
+        }
+        Expr::Alias(alias) => is_additive(&alias.expr),
+        Expr::Negative(inner) => is_additive(inner),
+        Expr::Cast(cast) => is_additive(&cast.expr),
+        Expr::BinaryExpr(binary) => {
+            let constant = |e: &Expr| e.column_refs().is_empty() && !has_aggregate(e).unwrap_or(true);
+            match binary.op {
+                Operator::Plus | Operator::Minus => is_additive(&binary.left) && is_additive(&binary.right),
+                Operator::Multiply => {
+                    (is_additive(&binary.left) && constant(&binary.right))
+                        || (constant(&binary.left) && is_additive(&binary.right))
+                }
+                Operator::Divide => is_additive(&binary.left) && constant(&binary.right),
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}
+
+/// Runs the planner's own checks: names, function signatures, type coercion.
+fn analyze(session: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+    session.analyzer().execute_and_check(plan, session.config_options(), |_, _| {})
+}
+
+fn empty(schema: &DFSchema) -> Result<LogicalPlan, DataFusionError> {
+    let relation = EmptyRelation { produce_one_row: false, schema: std::sync::Arc::new(schema.clone()) };
+    Ok(LogicalPlan::EmptyRelation(relation))
+}
+
+/// Whether figures can be computed from it.
+pub(super) fn is_number(data_type: &DataType) -> bool {
+    data_type.is_numeric()
+}
+
+/// Type of `expr` over `schema`, coerced as the planner would.
+pub(super) fn type_of(session: &SessionState, expr: &Expr, schema: &DFSchema) -> Result<DataType, Fault> {
+    let plan = LogicalPlanBuilder::from(empty(schema)?).project([expr.clone().alias("value")])?.build()?;
+    let plan = analyze(session, plan)?;
+    Ok(plan.expressions().first().map_or(Ok(DataType::Null), |expr| expr.get_type(plan.inputs()[0].schema()))?)
+}

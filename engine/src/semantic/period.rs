@@ -1,0 +1,128 @@
+//! Periods: their first and last day, as dates and as expressions.
+
+use chrono::{Datelike, Days, Months, NaiveDate};
+use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNanoType, TimeUnit};
+use datafusion::common::ScalarValue;
+use datafusion::functions::datetime::expr_fn::date_trunc;
+use datafusion::logical_expr::{Expr, cast, lit};
+
+use super::definition::TimeGrain;
+
+impl TimeGrain {
+    /// All of them, finest first.
+    pub const ALL: [Self; 4] = [Self::Day, Self::Month, Self::Quarter, Self::Year];
+
+    /// The word used in files, requests and replies.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Month => "month",
+            Self::Quarter => "quarter",
+            Self::Year => "year",
+        }
+    }
+
+    /// Calendar months of one period; `None` for a day.
+    pub(super) fn months(self) -> Option<u32> {
+        match self {
+            Self::Day => None,
+            Self::Month => Some(1),
+            Self::Quarter => Some(3),
+            Self::Year => Some(12),
+        }
+    }
+
+    /// First day of the period that holds `date`.
+    pub(super) fn first_day(self, date: NaiveDate) -> NaiveDate {
+        let month = match self {
+            Self::Day => return date,
+            Self::Month => date.month(),
+            Self::Quarter => (date.month0() / 3) * 3 + 1,
+            Self::Year => 1,
+        };
+        NaiveDate::from_ymd_opt(date.year(), month, 1).unwrap_or(date)
+    }
+
+    /// Last day of the period that holds `date`; `None` past the calendar's end.
+    pub(super) fn last_day(self, date: NaiveDate) -> Option<NaiveDate> {
+        match self.months() {
+            None => Some(date),
+            Some(months) => self.first_day(date).checked_add_months(Months::new(months))?.checked_sub_days(Days::new(1)),
+        }
+    }
+
+    /// One period as an interval.
+    pub(super) fn step(self) -> ScalarValue {
+        match self.months() {
+            None => interval(0, 1),
+            Some(months) => interval(months, 0),
+        }
+    }
+
+    /// First day of the period that holds the date `date` evaluates to.
+    pub(super) fn truncate(self, date: Expr) -> Expr {
+        match self {
+            Self::Day => date,
+            _ => {
+                // Microseconds, because nanoseconds end in 2262 and open ends are written 9999-12-31.
+                let instant = cast(date, DataType::Timestamp(TimeUnit::Microsecond, None));
+                cast(date_trunc(lit(self.name()), instant), DataType::Date32)
+            }
+        }
+    }
+}
+
+/// An interval of whole months and days.
+pub(super) fn interval(months: u32, days: u32) -> ScalarValue {
+    let (months, days) = (i32::try_from(months).unwrap_or(i32::MAX), i32::try_from(days).unwrap_or(i32::MAX));
+    ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNanoType::make_value(months, days, 0)))
+}
+
+/// A date literal.
+pub(super) fn date(value: NaiveDate) -> Expr {
+    lit(ScalarValue::Date32(Some(days_since_epoch(value))))
+}
+
+/// Days since 1970-01-01, which is what Arrow stores.
+pub(super) fn days_since_epoch(value: NaiveDate) -> i32 {
+    value.to_epoch_days()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_period_begins_and_ends_where_the_calendar_says() {
+        for (grain, first, last) in [
+            (TimeGrain::Day, "2020-02-29", "2020-02-29"),
+            (TimeGrain::Month, "2020-02-01", "2020-02-29"),
+            (TimeGrain::Quarter, "2020-01-01", "2020-03-31"),
+            (TimeGrain::Year, "2020-01-01", "2020-12-31"),
+        ] {
+            assert_eq!(grain.first_day(day("2020-02-29")), day(first));
+            assert_eq!(grain.last_day(day("2020-02-29")), Some(day(last)));
+        }
+        assert_eq!(TimeGrain::Quarter.last_day(day("2019-11-11")), Some(day("2019-12-31")));
+    }
+
+    proptest! {
+        #[test]
+        fn every_day_lies_in_its_period_and_the_next_day_begins_another(days in -20_000i32..40_000) {
+            let date = NaiveDate::from_epoch_days(days).unwrap();
+            for grain in TimeGrain::ALL {
+                let (first, last) = (grain.first_day(date), grain.last_day(date).unwrap());
+                prop_assert!(first <= date && date <= last);
+                let next = last.succ_opt().unwrap();
+                prop_assert_eq!(grain.first_day(next), next);
+            }
+        }
+    }
+}
