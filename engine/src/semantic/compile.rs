@@ -15,7 +15,7 @@ use super::lookback::Lookback;
 use super::model::{Model, TableShape};
 use super::models::{Metric, Models};
 use crate::catalog::{TableName, is_identifier};
-use crate::project::{Diagnostic, Diagnostics, Document, Project, Severity};
+use crate::project::{Diagnostics, Document, Project};
 
 /// Measures that one metric may rest on, counted as often as they appear. Derived metrics of derived metrics multiply.
 const MAX_LEAVES: usize = 256;
@@ -308,23 +308,14 @@ fn report_missing_table(project: &Project, document: &Document<SemanticModelDef>
 }
 
 fn report(document: &Document<SemanticModelDef>, path: &[&str], fault: Fault, diagnostics: &mut Diagnostics) {
-    diagnostics.push(Diagnostic {
-        severity: Severity::Error,
-        source: document.source.clone(),
-        span: document.span_of(path),
-        message: fault.message,
-        hint: fault.hint,
+    let diagnostic = document.fault(path, fault.message);
+    diagnostics.push(match fault.hint {
+        Some(hint) => diagnostic.with_hint(hint),
+        None => diagnostic,
     });
 }
 
-/// `file:line` of a metric.
+/// `file:line:column` of a metric.
 fn place(document: &Document<SemanticModelDef>, metric: &str) -> String {
-    let path = document.source.path.display();
-    match document.span_of(&["metrics", metric]) {
-        Some(span) => {
-            let line = document.source.text[..span.start.min(document.source.text.len())].matches('\n').count() + 1;
-            format!("{path}:{line}")
-        }
-        None => path.to_string(),
-    }
+    document.place_of(&["metrics", metric])
 }

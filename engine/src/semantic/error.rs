@@ -5,6 +5,7 @@ use datafusion::error::DataFusionError;
 
 use super::definition::TimeGrain;
 use crate::error::{Classify, ErrorKind};
+use crate::project::nearest;
 
 /// Why a metric query was not planned.
 #[derive(Debug, thiserror::Error)]
@@ -171,16 +172,6 @@ impl Classify for SemanticError {
             _ => None,
         }
     }
-}
-
-/// The name among `names` that `text` most likely means.
-pub(super) fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    names
-        .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(&text.to_lowercase(), name), name))
-        .filter(|(distance, name)| *distance <= 1 + name.chars().count() / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
 }
 
 /// A hint that names the nearest of `available`, or all of them.

@@ -6,7 +6,7 @@ use datafusion::execution::SessionState;
 use indexmap::IndexMap;
 
 use super::definition::{DimensionKind, MetricDef, MetricKind, TimeGrain};
-use super::error::{SemanticError, nearest};
+use super::error::SemanticError;
 use super::formula::{Formula, Leaf, Node};
 use super::lookback::Lookback;
 use super::model::{Dimension, Model, TableShape};
@@ -14,7 +14,7 @@ use super::query::MetricSummary;
 use super::region::Level;
 use crate::catalog::TableName;
 use crate::error::Result;
-use crate::project::{Diagnostics, Project};
+use crate::project::{Diagnostics, Project, nearest};
 
 /// The semantic models of a project, every expression typed against the contracts.
 #[derive(Debug, Default)]
