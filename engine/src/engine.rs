@@ -9,6 +9,7 @@ use crate::functions::{self, Reference};
 use crate::policy::Principal;
 use crate::project::{Diagnostics, Project};
 use crate::query::{self, Limits, LogQueries, QueryContext, QuerySink, Runtime};
+use crate::semantic::Models;
 use crate::storage::Storage;
 
 /// What an engine is made of.
@@ -36,6 +37,7 @@ struct Inner {
     reference: Reference,
     catalog: Catalog,
     runtime: Runtime,
+    models: Models,
     sink: Arc<dyn QuerySink>,
 }
 
@@ -51,7 +53,14 @@ impl Engine {
         let catalog = Catalog::open(options.storage.clone(), Arc::clone(&options.project)).await?;
         let runtime = runtime(&reference, &options.clock, &options.limits)?;
         catalog.register_store(runtime.env())?;
-        Ok(Self { inner: Arc::new(Inner { options, reference, catalog, runtime, sink }) })
+        // What is faulty is left out here and reported by `check`: one broken model does not stop a server.
+        let mut faults = Diagnostics::default();
+        let session = runtime.session(options.clock.now());
+        let models = query::compile_models(&options.project, &session, &mut faults).await;
+        for fault in faults.iter() {
+            tracing::warn!(file = %fault.source.path.display(), "left out: {}", fault.message);
+        }
+        Ok(Self { inner: Arc::new(Inner { options, reference, catalog, runtime, models, sink }) })
     }
 
     /// Checks everything that needs the planner and no data: views and metrics are parsed and typed against the
@@ -63,7 +72,7 @@ impl Engine {
         let limits = Limits { target_partitions: 1, ..Limits::default() };
         let Ok(runtime) = runtime(&reference, &clock, &limits) else { return };
         let session = runtime.session(clock.now());
-        query::plan_views(project, &session, diagnostics).await;
+        query::compile_models(project, &session, diagnostics).await;
     }
 
     /// The declarations.
@@ -98,6 +107,10 @@ impl Engine {
 
     pub(crate) fn runtime(&self) -> &Runtime {
         &self.inner.runtime
+    }
+
+    pub(crate) fn models(&self) -> &Models {
+        &self.inner.models
     }
 
     pub(crate) fn sink(&self) -> &Arc<dyn QuerySink> {

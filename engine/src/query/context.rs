@@ -22,7 +22,6 @@ use crate::catalog::{CommitSummary, TableDetail, TableName, TableSummary};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::policy::{self, Principal, PrincipalClass};
-use crate::semantic::{MetricAnswer, MetricQuery, MetricSummary};
 
 /// Loads may take as long as their data needs; a day is a load that hangs.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
@@ -48,6 +47,11 @@ pub struct FunctionDoc {
 impl QueryContext {
     pub(crate) fn new(engine: Engine, principal: Principal) -> Self {
         Self { engine, principal }
+    }
+
+    /// What is asked.
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// Who asks.
@@ -96,7 +100,6 @@ impl QueryContext {
 
     /// Runs the plan that `build` makes of `tables`, each pinned to one version, under the same limits as SQL.
     /// `statement` says in the records what was asked.
-    #[expect(dead_code, reason = "metrics ask through it")]
     pub(crate) async fn plan_over(
         &self,
         statement: String,
@@ -145,23 +148,6 @@ impl QueryContext {
             PrincipalClass::Batch => Limits { timeout: BATCH_TIMEOUT, max_rows: 0, ..limits },
             PrincipalClass::Dashboard | PrincipalClass::Analyst | PrincipalClass::Operator => limits,
         }
-    }
-
-    /// Asks a metric.
-    pub async fn metric(&self, query: MetricQuery) -> Result<MetricAnswer> {
-        let _ = query;
-        unimplemented!()
-    }
-
-    /// The metrics this principal may ask.
-    pub fn metrics(&self) -> Vec<MetricSummary> {
-        unimplemented!()
-    }
-
-    /// The metric called `name`, or an error that lists the nearest names.
-    pub fn metric_summary(&self, name: &str) -> Result<MetricSummary> {
-        let _ = name;
-        unimplemented!()
     }
 
     /// The tables and views this principal may see, in the order of their names.

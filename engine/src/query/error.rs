@@ -93,7 +93,9 @@ impl Classify for QueryError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Several { .. } => "send the statements one by one".into(),
-            Self::TooLong { .. } => "put long lists into a table and join it, or raise the setting `limits.sql_bytes`".into(),
+            Self::TooLong { .. } => {
+                "put long lists into a table and join it, or raise the setting `limits.sql_bytes`".into()
+            }
             Self::TooDeep { .. } => "split the statement into views or WITH queries".into(),
             Self::TooManyOperators { .. } => "write long chains of OR as `column IN (...)`, or join a table".into(),
             Self::Refused { instead, .. } | Self::NotSupported { instead, .. } => (*instead).into(),

@@ -11,6 +11,7 @@ mod error;
 mod gate;
 mod information_schema;
 mod limits;
+mod metrics;
 mod parameters;
 mod planner;
 mod request;
@@ -23,9 +24,9 @@ mod statement;
 mod translate;
 mod views;
 
-pub(crate) use check::plan_views;
 pub use context::{FunctionDoc, QueryContext};
 pub use limits::Limits;
+pub(crate) use metrics::compile_models;
 pub use request::{ParamValue, SqlRequest};
 pub use result::{QueryResult, QueryStatus, TableVersion};
 pub(crate) use runtime::Runtime;

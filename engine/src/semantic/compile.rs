@@ -103,7 +103,8 @@ fn formula(
     session: &SessionState,
 ) -> Result<Option<Formula>, Faults> {
     if !is_identifier(name) {
-        let fault = Fault::new(format!("`{name}` is not a name")).hint("use lower-case letters, digits and underscores");
+        let fault =
+            Fault::new(format!("`{name}` is not a name")).hint("use lower-case letters, digits and underscores");
         return Err(vec![(vec![], fault)]);
     }
     match &def.kind {
@@ -302,7 +303,8 @@ fn report_missing_table(project: &Project, document: &Document<SemanticModelDef>
     if project.table(table).is_none() && project.view(table).is_none() {
         let tables = project.tables.iter().map(|table| table.def.name.to_string());
         let names: Vec<_> = tables.chain(project.views.iter().map(|view| view.def.name.to_string())).collect();
-        let fault = Fault::new(format!("there is no table or view `{table}`")).hint(suggest(&table.to_string(), &names));
+        let fault =
+            Fault::new(format!("there is no table or view `{table}`")).hint(suggest(&table.to_string(), &names));
         report(document, &["table"], fault, diagnostics);
     }
 }

@@ -47,8 +47,8 @@ impl Filter {
         let schema = DFSchema::try_from(schema).map_err(invalid)?;
         let expr = read(sql, &schema, session).map_err(invalid)?;
         check(&expr)?;
-        let data_type = type_of(session, &expr, &schema)
-            .map_err(|fault| SemanticError::InvalidFilter { reason: fault.message })?;
+        let data_type =
+            type_of(session, &expr, &schema).map_err(|fault| SemanticError::InvalidFilter { reason: fault.message })?;
         if data_type != DataType::Boolean {
             return Err(SemanticError::InvalidFilter { reason: format!("it is {data_type}, not true or false") });
         }

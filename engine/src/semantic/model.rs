@@ -151,9 +151,10 @@ impl Model {
                 DFSchema::empty()
             }
         };
-        let time = def.time_dimension.as_deref().and_then(|name| {
-            time_column(name, shape).map_err(|fault| report(&["time_dimension"], fault)).ok()
-        });
+        let time = def
+            .time_dimension
+            .as_deref()
+            .and_then(|name| time_column(name, shape).map_err(|fault| report(&["time_dimension"], fault)).ok());
         let mut dimensions = IndexMap::new();
         for (name, dimension) in &def.dimensions {
             let typed = check_name(name).and_then(|()| {
@@ -217,7 +218,9 @@ fn check_name(name: &str) -> Result<(), Fault> {
         return Err(Fault::new(format!("`{name}` is a column of every answer, and no name for a dimension")));
     }
     if !is_identifier(name) {
-        return Err(Fault::new(format!("`{name}` is not a name")).hint("use lower-case letters, digits and underscores"));
+        return Err(
+            Fault::new(format!("`{name}` is not a name")).hint("use lower-case letters, digits and underscores")
+        );
     }
     Ok(())
 }

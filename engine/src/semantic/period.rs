@@ -47,7 +47,9 @@ impl TimeGrain {
     pub(super) fn last_day(self, date: NaiveDate) -> Option<NaiveDate> {
         match self.months() {
             None => Some(date),
-            Some(months) => self.first_day(date).checked_add_months(Months::new(months))?.checked_sub_days(Days::new(1)),
+            Some(months) => {
+                self.first_day(date).checked_add_months(Months::new(months))?.checked_sub_days(Days::new(1))
+            }
         }
     }
 

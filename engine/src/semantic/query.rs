@@ -1,5 +1,6 @@
 //! What is asked of a metric, and what comes back.
 
+use std::fmt;
 use std::str::FromStr;
 
 use chrono::NaiveDate;
@@ -40,6 +41,34 @@ pub struct MetricQuery {
     pub order: Vec<String>,
     /// How regions are read; as was unless said.
     pub regions: Option<RegionMode>,
+}
+
+/// The question as records of queries show it, in the order of the HTTP parameters.
+impl fmt::Display for MetricQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "metric {}", self.metric)?;
+        let joined = |names: &[String]| (!names.is_empty()).then(|| names.join(","));
+        let regions = self.regions.map(|mode| match mode {
+            RegionMode::AsWas => "as_was".to_owned(),
+            RegionMode::AsIs => "as_is".to_owned(),
+        });
+        let parts = [
+            ("by", joined(&self.by)),
+            ("where", self.filter.clone()),
+            ("grain", self.grain.map(|grain| grain.name().to_owned())),
+            ("from", self.from.map(|day| day.to_string())),
+            ("to", self.to.map(|day| day.to_string())),
+            ("order", joined(&self.order)),
+            ("limit", self.limit.map(|limit| limit.to_string())),
+            ("regions", regions),
+        ];
+        for (name, value) in parts {
+            if let Some(value) = value {
+                write!(f, " {name}={value}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What a column of the answer is.

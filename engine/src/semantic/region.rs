@@ -106,7 +106,9 @@ pub(super) fn title(dimension: &Bilingual, level: Option<Level>, mode: RegionMod
         RegionMode::AsIs => ("现区划", "as is"),
     };
     match level.map(Level::title) {
-        None => Bilingual { zh: format!("{}（{mode_zh}）", dimension.zh), en: format!("{} ({mode_en})", dimension.en) },
+        None => {
+            Bilingual { zh: format!("{}（{mode_zh}）", dimension.zh), en: format!("{} ({mode_en})", dimension.en) }
+        }
         Some((zh, en)) => Bilingual {
             zh: format!("{}（{zh}，{mode_zh}）", dimension.zh),
             en: format!("{} ({en}, {mode_en})", dimension.en),

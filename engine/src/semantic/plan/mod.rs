@@ -126,10 +126,7 @@ impl Planner<'_> {
     /// over periods; without one each range is aggregated by itself.
     fn bases(&self, leaves: &[&Leaf]) -> Result<Vec<Base>, SemanticError> {
         let spans = leaves.iter().map(|leaf| self.question.span(leaf)).collect::<Result<Vec<_>, _>>()?;
-        let whole = Span {
-            first: spans.iter().map(|span| span.first).min().flatten(),
-            last: self.question.to,
-        };
+        let whole = Span { first: spans.iter().map(|span| span.first).min().flatten(), last: self.question.to };
         let grained = self.question.grain.is_some();
         let base = |(leaf, span): (&&Leaf, Span)| Base {
             model: leaf.model,

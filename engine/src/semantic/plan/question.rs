@@ -216,7 +216,10 @@ fn check_ungrained(metric: &Metric, leaves: &[&Leaf], query: &MetricQuery) -> Re
     let all_add_up = leaves.iter().all(|leaf| leaf.window.is_some());
     let year_to_date = leaves.iter().any(|leaf| leaf.window == Some(CumulativeWindow::YearToDate));
     if all_add_up && query.from.is_some() {
-        return needed("adds up from its own beginning, so `from` means nothing without a grain", "`to` only, or a grain");
+        return needed(
+            "adds up from its own beginning, so `from` means nothing without a grain",
+            "`to` only, or a grain",
+        );
     }
     if year_to_date && query.to.is_none() {
         return needed("adds up to a day", "`to`, or a grain");
@@ -236,10 +239,10 @@ fn order(query: &MetricQuery, sortable: &[String]) -> Result<Vec<(usize, bool)>,
             Some(name) => (name, false),
             None => (asked.as_str(), true),
         };
-        let place = sortable.iter().position(|column| column == name).ok_or_else(|| SemanticError::UnknownOrder {
-            name: name.into(),
-            available: sortable.to_vec(),
-        })?;
+        let place = sortable
+            .iter()
+            .position(|column| column == name)
+            .ok_or_else(|| SemanticError::UnknownOrder { name: name.into(), available: sortable.to_vec() })?;
         if !order.iter().any(|(known, _)| *known == place) {
             order.push((place, ascending));
         }

@@ -33,10 +33,16 @@ async fn expressions_are_typed_against_the_table() {
         ("measures.m.expr = \"days\"".to_owned(), "a measure must aggregate"),
         ("measures.m.expr = \"sum(days) + days\"".to_owned(), "column `days` stands outside an aggregate"),
         ("measures.m.expr = \"max(channel)\"".to_owned(), "a measure is a number, not Utf8"),
-        ("measures.m.expr = \"count(*) over ()\"".to_owned(), "an expression of a model may not hold a window function"),
+        (
+            "measures.m.expr = \"count(*) over ()\"".to_owned(),
+            "an expression of a model may not hold a window function",
+        ),
         ("measures.m.expr = \"count(*) + (select 1)\"".to_owned(), "an expression of a model may not hold a subquery"),
         (format!("[dimensions.d]\n{title}\nexpr = \"sum(days)\""), "an aggregate cannot stand here"),
-        (format!("[dimensions.d]\n{title}\nexpr = \"days\"\nkind = \"region\""), "a region dimension holds division codes"),
+        (
+            format!("[dimensions.d]\n{title}\nexpr = \"days\"\nkind = \"region\""),
+            "a region dimension holds division codes",
+        ),
         (format!("[dimensions.period]\n{title}\nexpr = \"days\""), "`period` is a column of every answer"),
         (format!("[dimensions.chanel]\n{title}"), "there is no column `chanel`"),
         (
@@ -89,7 +95,8 @@ async fn a_cycle_is_reported_at_every_file_it_goes_through() {
     let head = "version = 1\ntable = \"approvals.cases\"\n";
     let a = format!("{head}{}", metric("a", "type = \"derived\"\nexpr = \"x\"\ninputs.x.metric = \"b\""));
     let b = format!("{head}{}", metric("b", "type = \"derived\"\nexpr = \"x\"\ninputs.x.metric = \"a\""));
-    let lake = Lake::new().table("approvals.cases", CASES).await.model("metrics/a.toml", &a).model("metrics/b.toml", &b);
+    let lake =
+        Lake::new().table("approvals.cases", CASES).await.model("metrics/a.toml", &a).model("metrics/b.toml", &b);
     let (models, diagnostics) = lake.compile();
     let found: Vec<_> = diagnostics.iter().map(|fault| (fault.source.path.to_str().unwrap(), &fault.message)).collect();
     assert_eq!(found.len(), 2);
@@ -116,7 +123,11 @@ async fn one_name_in_two_files_is_reported_in_both() {
 async fn what_needs_time_needs_a_time_dimension() {
     let head = "version = 1\ntable = \"approvals.cases\"\n";
     for (measure, rest, message) in [
-        ("\"count(*)\"", "type = \"cumulative\"\nmeasure = \"m\"\nwindow = \"all-time\"", "a cumulative metric adds up over time"),
+        (
+            "\"count(*)\"",
+            "type = \"cumulative\"\nmeasure = \"m\"\nwindow = \"all-time\"",
+            "a cumulative metric adds up over time",
+        ),
         (
             "\"count(*)\"",
             "type = \"derived\"\nexpr = \"a\"\ninputs.a = { metric = \"base\", offset = \"1 year\" }",

@@ -36,12 +36,15 @@ async fn growth_is_missing_in_a_missing_year_and_in_the_next() {
     let growth = lake.rows(ask("case_growth").grain("year")).await;
     // 3 in 2016, 2 in 2017, none delivered for 2018, 3 in 2019.
     let third = 2.0 / 3.0 - 1.0;
-    assert_eq!(growth, [
-        "2016-01-01 - no_base".to_owned(),
-        format!("2017-01-01 {third} -"),
-        "2018-01-01 - no_data".to_owned(),
-        "2019-01-01 - no_base".to_owned(),
-    ]);
+    assert_eq!(
+        growth,
+        [
+            "2016-01-01 - no_base".to_owned(),
+            format!("2017-01-01 {third} -"),
+            "2018-01-01 - no_data".to_owned(),
+            "2019-01-01 - no_base".to_owned(),
+        ]
+    );
     // The base lies before `from`, and is read all the same.
     let from_2017 = lake.rows(ask("case_growth").grain("year").from("2017-01-01").to("2017-12-31")).await;
     assert_eq!(from_2017, [format!("2017-01-01 {third} -")]);
@@ -117,17 +120,20 @@ async fn with_staff() -> Lake {
 async fn metrics_of_two_models_meet_on_period_and_group() {
     let lake = with_staff().await;
     let per_clerk = ask("cases_per_clerk").grain("month").by(&["channel"]).from("2019-01-01").to("2019-03-31");
-    assert_eq!(lake.rows(per_clerk).await, [
-        "2019-01-01 online 0.5 -",
-        "2019-01-01 window - no_data",
-        "2019-01-01 - - no_data",
-        "2019-02-01 online - no_data",
-        "2019-02-01 window - no_data",
-        "2019-02-01 - - no_data",
-        "2019-03-01 online - no_data",
-        "2019-03-01 window 0.25 -",
-        "2019-03-01 - - no_data",
-    ]);
+    assert_eq!(
+        lake.rows(per_clerk).await,
+        [
+            "2019-01-01 online 0.5 -",
+            "2019-01-01 window - no_data",
+            "2019-01-01 - - no_data",
+            "2019-02-01 online - no_data",
+            "2019-02-01 window - no_data",
+            "2019-02-01 - - no_data",
+            "2019-03-01 online - no_data",
+            "2019-03-01 window 0.25 -",
+            "2019-03-01 - - no_data",
+        ]
+    );
     assert_eq!(lake.rows(ask("cases_per_clerk").from("2019-01-01")).await, ["0.25 -"]);
     let tables = lake.models().tables("cases_per_clerk").unwrap();
     assert_eq!(tables.iter().map(ToString::to_string).collect::<Vec<_>>(), ["approvals.cases", "approvals.staff"]);

@@ -6,6 +6,7 @@ mod figures;
 mod filters;
 mod laws;
 mod periods;
+mod regions;
 mod stocks;
 
 use std::collections::HashMap;
@@ -14,18 +15,24 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::datasource::{MemTable, provider_as_source};
-use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::SessionContext;
 
 use super::{MetricQuery, Models, TableShape};
 use crate::catalog::TableName;
+use crate::clock::system_clock;
 use crate::error::Error;
+use crate::functions::{self, Reference};
 use crate::project::{Diagnostics, Document, Project, SourceText};
 
-/// A session with DataFusion's functions.
+/// A session with DataFusion's functions and those of divisions.
 pub(super) fn session() -> SessionState {
-    SessionStateBuilder::new().with_default_features().build()
+    let mut state = SessionStateBuilder::new().with_default_features().build();
+    for function in functions::scalar_functions(&Reference::built_in(), &system_clock()) {
+        state.register_udf(Arc::new(function)).unwrap();
+    }
+    state
 }
 
 /// A project's models over tables in memory.
@@ -62,12 +69,26 @@ impl Lake {
         self
     }
 
+    /// The day that it is.
+    pub(super) fn on(mut self, today: &str) -> Self {
+        self.today = today.parse().unwrap();
+        self
+    }
+
     /// Adds a model file.
     pub(super) fn model(mut self, path: &str, text: &str) -> Self {
         let source = Arc::new(SourceText { path: path.into(), text: text.into() });
         let def = Arc::new(toml::from_str(text).unwrap());
         self.project.models.push(Document { source, def });
         self
+    }
+
+    pub(super) fn plans(&self) -> &HashMap<TableName, LogicalPlan> {
+        &self.plans
+    }
+
+    pub(super) fn today(&self) -> NaiveDate {
+        self.today
     }
 
     pub(super) fn compile(&self) -> (Models, Diagnostics) {

@@ -5,16 +5,19 @@ use super::{Lake, Question, ask, cases};
 #[tokio::test]
 async fn every_period_between_the_first_and_the_last_is_shown_for_every_group() {
     let lake = cases().await;
-    assert_eq!(lake.rows(ask("cases").grain("year").by(&["channel"])).await, [
-        "2016-01-01 online 2 -",
-        "2016-01-01 window 1 -",
-        "2017-01-01 online 1 -",
-        "2017-01-01 window 1 -",
-        "2018-01-01 online - no_data",
-        "2018-01-01 window - no_data",
-        "2019-01-01 online 2 -",
-        "2019-01-01 window 1 -",
-    ]);
+    assert_eq!(
+        lake.rows(ask("cases").grain("year").by(&["channel"])).await,
+        [
+            "2016-01-01 online 2 -",
+            "2016-01-01 window 1 -",
+            "2017-01-01 online 1 -",
+            "2017-01-01 window 1 -",
+            "2018-01-01 online - no_data",
+            "2018-01-01 window - no_data",
+            "2019-01-01 online 2 -",
+            "2019-01-01 window 1 -",
+        ]
+    );
 }
 
 #[tokio::test]
@@ -26,13 +29,16 @@ async fn a_gap_at_the_edge_of_the_range_is_shown_and_what_the_table_does_not_cov
     assert_eq!(beyond, ["2019-01-01 3 -"]);
     // A filter does not change what the table covers.
     let window = lake.rows(ask("cases").grain("month").only("channel = 'window'").to("2016-05-31")).await;
-    assert_eq!(window, [
-        "2016-01-01 - no_data",
-        "2016-02-01 - no_data",
-        "2016-03-01 - no_data",
-        "2016-04-01 1 -",
-        "2016-05-01 - no_data"
-    ]);
+    assert_eq!(
+        window,
+        [
+            "2016-01-01 - no_data",
+            "2016-02-01 - no_data",
+            "2016-03-01 - no_data",
+            "2016-04-01 1 -",
+            "2016-05-01 - no_data"
+        ]
+    );
 }
 
 #[tokio::test]

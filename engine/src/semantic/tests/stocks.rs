@@ -48,7 +48,10 @@ async fn lake() -> Lake {
 async fn the_last_day_of_a_period_counts() {
     let lake = lake().await;
     assert_eq!(lake.rows(ask("entities").grain("year")).await, ["2017-01-01 110 -", "2018-01-01 121 -"]);
-    assert_eq!(lake.rows(ask("entities").grain("month").to("2017-07-31")).await, ["2017-06-01 80 -", "2017-07-01 - no_data"]);
+    assert_eq!(
+        lake.rows(ask("entities").grain("month").to("2017-07-31")).await,
+        ["2017-06-01 80 -", "2017-07-01 - no_data"]
+    );
     assert_eq!(lake.rows(ask("entities")).await, ["121 -"]);
     assert_eq!(lake.rows(ask("entities").to("2018-06-30")).await, ["119 -"]);
 }
@@ -57,12 +60,10 @@ async fn the_last_day_of_a_period_counts() {
 async fn a_group_that_is_gone_by_the_last_day_has_no_stock() {
     let lake = lake().await;
     let by_kind = lake.rows(ask("entities").grain("year").by(&["kind"])).await;
-    assert_eq!(by_kind, [
-        "2017-01-01 private 100 -",
-        "2017-01-01 state 10 -",
-        "2018-01-01 private 121 -",
-        "2018-01-01 state - no_data"
-    ]);
+    assert_eq!(
+        by_kind,
+        ["2017-01-01 private 100 -", "2017-01-01 state 10 -", "2018-01-01 private 121 -", "2018-01-01 state - no_data"]
+    );
     let state = lake.rows(ask("entities").grain("year").only("kind = 'state'")).await;
     assert_eq!(state, ["2017-01-01 10 -", "2018-01-01 - no_data"]);
 }

@@ -1,0 +1,105 @@
+//! Metrics for one principal: models are typed over the contracts, answered over the pinned tables.
+
+use std::collections::HashMap;
+
+use datafusion::execution::context::SessionState;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+
+use super::check::plan_views;
+use super::context::QueryContext;
+use super::scope::{Data, Resolver, Scope, reference};
+use super::translate::from_datafusion;
+use crate::catalog::TableName;
+use crate::error::{Error, ErrorKind, Result};
+use crate::policy::{self, Principal};
+use crate::project::{Diagnostics, Project};
+use crate::semantic::{MetricAnswer, MetricQuery, MetricSummary, Models, TableShape};
+
+/// Plans the project's views and types its models. Faults of both go to `diagnostics`.
+pub(crate) async fn compile_models(project: &Project, state: &SessionState, diagnostics: &mut Diagnostics) -> Models {
+    let mut shapes = HashMap::new();
+    for table in &project.tables {
+        let shape = TableShape { schema: table.def.arrow_schema(), synthetic: table.def.synthetic };
+        shapes.insert(table.def.name.clone(), shape);
+    }
+    let principal = Principal::system();
+    let resolver = Resolver { project, principal: &principal, data: Data::Contracts, state };
+    for (name, schema) in plan_views(project, state, diagnostics).await {
+        let mut scope = Scope::default();
+        // A view that planned resolves.
+        let reached = resolver.resolve_names(std::slice::from_ref(&name), &mut scope).await.is_ok();
+        let synthetic = reached
+            && project.tables.iter().any(|table| table.def.synthetic && scope.source(&table.def.name).is_some());
+        shapes.insert(name, TableShape { schema, synthetic });
+    }
+    Models::compile(project, &shapes, state, diagnostics)
+}
+
+impl QueryContext {
+    /// Asks a metric. Everything about the answer but its rows is known when this returns; rows stream, under the same
+    /// limits as those of SQL.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown metric, `InvalidInput` for a dimension, condition, grain or range that does not fit
+    /// it, each with the nearest name or what to give instead.
+    pub async fn metric(&self, query: MetricQuery) -> Result<MetricAnswer> {
+        let summary = self.metric_summary(&query.metric)?;
+        let models = self.engine().models();
+        let tables = models.tables(&summary.name)?;
+        let today = self.engine().clock().today();
+        let mut planned = None;
+        let result = self
+            .plan_over(query.to_string(), &tables, None, |state, scope| {
+                let plans = tables.iter().map(|table| Ok((table.clone(), scan(table, scope)?)));
+                let answer = models.plan(&query, state, &plans.collect::<Result<_>>()?, today)?;
+                let plan = answer.plan.clone();
+                planned = Some(answer);
+                Ok(plan)
+            })
+            .await?;
+        let planned = planned.ok_or_else(|| Error::new(ErrorKind::Internal, "a metric ran without a plan"))?;
+        Ok(MetricAnswer {
+            metric: planned.metric,
+            regions: planned.regions,
+            grain: planned.grain,
+            columns: planned.columns,
+            synthetic: planned.synthetic,
+            result,
+        })
+    }
+
+    /// The metrics this principal may ask, in the order of their names.
+    pub fn metrics(&self) -> Vec<MetricSummary> {
+        let mut metrics = self.engine().models().summaries();
+        metrics.retain(|metric| self.may_ask(&metric.name));
+        metrics
+    }
+
+    /// The metric called `name`.
+    ///
+    /// # Errors
+    /// `NotFound`, with the nearest name, for one that there is not or that this principal may not ask.
+    pub fn metric_summary(&self, name: &str) -> Result<MetricSummary> {
+        let summary = self.engine().models().summary(name)?;
+        if self.may_ask(name) {
+            return Ok(summary);
+        }
+        Err(Error::new(ErrorKind::NotFound, format!("there is no metric `{name}`")))
+    }
+
+    /// Who may read all tables under a metric may ask it.
+    fn may_ask(&self, name: &str) -> bool {
+        let tables = self.engine().models().tables(name).unwrap_or_default();
+        tables.iter().all(|table| policy::sees(self.principal(), table))
+    }
+}
+
+/// The pinned table, or the view over pinned tables.
+fn scan(table: &TableName, scope: &Scope) -> Result<LogicalPlan> {
+    let source = scope
+        .source(table)
+        .ok_or_else(|| Error::new(ErrorKind::Internal, format!("`{table}` was pinned and is not in the scope")))?;
+    LogicalPlanBuilder::scan(reference(table), source, None)
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(|error| from_datafusion(&error))
+}
