@@ -1,6 +1,8 @@
 //! Faults of model files.
 
 use super::{CASES, Lake, cases};
+use crate::Engine;
+use crate::project::{Diagnostics, Project};
 
 /// A model over the cases with `body` behind its head.
 async fn faults(body: &str) -> Vec<String> {
@@ -146,4 +148,14 @@ async fn what_needs_time_needs_a_time_dimension() {
 async fn an_unknown_table_is_reported_and_the_rest_of_the_project_stands() {
     let lake = cases().await.model("metrics/b.toml", "version = 1\ntable = \"approvals.case\"\n");
     assert_eq!(lake.faults(), ["there is no table or view `approvals.case`"]);
+}
+
+#[tokio::test]
+async fn the_example_that_ships_is_sound() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/jilin");
+    let mut diagnostics = Diagnostics::default();
+    let project = Project::load(&root, &mut diagnostics);
+    Engine::check(&project, &mut diagnostics).await;
+    let found: Vec<_> = diagnostics.iter().map(|d| format!("{}: {}", d.source.path.display(), d.message)).collect();
+    assert!(!project.models.is_empty() && found.is_empty(), "{found:#?}");
 }
