@@ -1,8 +1,7 @@
 //! The days that generated records lie on, and how official work moves over them.
 
-use std::collections::HashMap;
-
 use chrono::{Datelike, NaiveDate};
+use xiangyun_engine::functions::calendar::{CalendarError, WorkCalendar};
 
 use super::random::Random;
 
@@ -59,15 +58,6 @@ pub(super) fn minutes_after(instant: Instant, minutes: i64) -> Instant {
     instant + minutes * 60 * SECOND
 }
 
-/// The State Council's notices of 2007 to 2026, as the example ships them.
-const NOTICES: &str = include_str!("../../../../examples/jilin/data/cn_holidays_2007-2026.csv");
-
-/// The date of a line and whether it is worked: `notice_year,date,holiday_name,is_off_day,source_notice`.
-fn notice_line(line: &str) -> Option<(&str, bool)> {
-    let mut fields = line.split(',');
-    Some((fields.nth(1)?, fields.nth(1)? == "0"))
-}
-
 /// The records' days, [`YEARS`] in full, and which of them are worked.
 #[derive(Debug)]
 pub(super) struct Days {
@@ -78,19 +68,16 @@ pub(super) struct Days {
 }
 
 impl Days {
-    /// By the State Council's notices; days that they do not list follow Monday to Friday.
-    pub(super) fn new() -> Self {
-        let moved: HashMap<&str, bool> = NOTICES.lines().skip(1).filter_map(notice_line).collect();
+    /// By the State Council's notices.
+    pub(super) fn new(calendar: &WorkCalendar) -> Result<Self, CalendarError> {
         let (mut working, mut before) = (Vec::new(), Vec::new());
         for day in Self::first()..=Self::last() {
             before.push(working.len());
-            let date = date_of(day);
-            let weekday = date.weekday().num_days_from_monday() < 5;
-            if moved.get(date.to_string().as_str()).copied().unwrap_or(weekday) {
+            if calendar.is_working_day(date_of(day))? {
                 working.push(day);
             }
         }
-        Self { working, before }
+        Ok(Self { working, before })
     }
 
     pub(super) fn first() -> Day {

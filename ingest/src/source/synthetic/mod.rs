@@ -8,6 +8,8 @@
 mod datasets;
 mod days;
 mod enterprises;
+#[cfg(test)]
+mod example_tests;
 mod places;
 mod random;
 mod rows;

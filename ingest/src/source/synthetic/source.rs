@@ -7,6 +7,7 @@ use arrow::array::UInt64Array;
 use arrow::datatypes::SchemaRef;
 use sha2::{Digest, Sha256};
 use xiangyun_engine::catalog::RunSource;
+use xiangyun_engine::functions::calendar::WorkCalendar;
 
 use super::datasets::{self, Dataset};
 use super::days::Days;
@@ -48,7 +49,8 @@ impl SyntheticRows {
                 hint: format!("one of {}", names.join(", ")),
             });
         };
-        let days = Days::new();
+        let days = Days::new(&WorkCalendar::built_in())
+            .map_err(|error| SourceError::Generate { dataset: def.dataset.clone(), reason: error.to_string() })?;
         let enterprises = Enterprises::new(def.seed, def.scale, &days);
         let world = World { seed: def.seed, days, places: Places::new(), enterprises };
         let path =
