@@ -1,0 +1,108 @@
+//! How many rows of CSV a second become a checked, committed table?
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use xiangyun_ingest::pipeline::SyntheticSource;
+use xiangyun_ingest::source::{Source, SyntheticRows};
+
+use crate::lake::Lake;
+use crate::peer::DuckDb;
+use crate::report;
+
+/// Rows of the generator's `enterprises` at scale 1.
+const ROWS_AT_SCALE_1: f64 = 100_000.0;
+
+const TABLE: &str = r#"
+version = 1
+name = "market.enterprises"
+agency = "bench"
+title = { zh = "企业", en = "Enterprises" }
+description = { zh = "企业", en = "Enterprises" }
+synthetic = true
+owner = "bench"
+level = "general-1"
+sharing = "unconditional"
+"#;
+
+/// Name, contract's type and DuckDB's type.
+const COLUMNS: [(&str, &str, &str); 10] = [
+    ("source_year", "int64", "BIGINT"),
+    ("name", "text", "VARCHAR"),
+    ("uscc", "text", "VARCHAR"),
+    ("registered_on", "date", "DATE"),
+    ("enterprise_type", "text", "VARCHAR"),
+    ("registered_capital_raw", "text", "VARCHAR"),
+    ("business_scope", "text", "VARCHAR"),
+    ("province", "text", "VARCHAR"),
+    ("prefecture", "text", "VARCHAR"),
+    ("address", "text", "VARCHAR"),
+];
+
+/// The pipeline, with or without checks beyond the types.
+fn pipeline(name: &str, checks: bool) -> String {
+    let (checks, duplicates) = if checks {
+        ("\n[[checks]]\ncolumn = \"uscc\"\nrule = \"uscc\"\non_fail = \"warn\"\n", "remove")
+    } else {
+        ("", "keep")
+    };
+    format!(
+        "version = 1\nname = \"{name}\"\ntable = \"market.enterprises\"\nmode = \"replace\"\nduplicates = \"{duplicates}\"\n\
+         source = {{ kind = \"csv\", path = \"{name}.csv\" }}\n{checks}"
+    )
+}
+
+/// Loads one file both ways, several times.
+pub(crate) async fn measure(peer: &mut DuckDb, rows: u64, repeat: usize) -> Result<()> {
+    report::heading(&format!("load: {rows} rows of CSV"), "rows/s");
+    for (title, checks) in [("types only", false), ("types, social credit codes and duplicates", true)] {
+        let mut best = f64::INFINITY;
+        let mut theirs = f64::INFINITY;
+        for _ in 0..repeat.min(3) {
+            let folder = tempfile::tempdir()?;
+            let csv = folder.path().join("load.csv");
+            write_project(folder.path(), checks)?;
+            write_csv(&csv, rows)?;
+            let lake = Lake::open(folder).await?;
+            let start = Instant::now();
+            let loaded = lake.load("load", None).await?;
+            best = best.min(start.elapsed().as_secs_f64());
+            anyhow::ensure!(loaded > 0, "nothing was loaded");
+            let types = COLUMNS.map(|(name, _, theirs)| format!("'{name}': '{theirs}'")).join(", ");
+            theirs = theirs.min(peer.sql(
+                &format!(
+                    "COPY (SELECT * FROM read_csv('{}', header = true, columns = {{{types}}})) TO '{}' \
+                     (FORMAT parquet, COMPRESSION zstd)",
+                    csv.display(),
+                    lake.project().join("duckdb.parquet").display()
+                ),
+                1,
+            )?);
+        }
+        report::compare(title, rows as f64 / best, rows as f64 / theirs, true);
+    }
+    Ok(())
+}
+
+fn write_project(folder: &Path, checks: bool) -> Result<()> {
+    let columns =
+        COLUMNS.map(|(name, ours, _)| format!("\n[[columns]]\nname = \"{name}\"\ntype = \"{ours}\"\nnullable = true\n"));
+    std::fs::create_dir_all(folder.join("tables"))?;
+    std::fs::create_dir_all(folder.join("pipelines"))?;
+    std::fs::write(folder.join("tables/market.enterprises.toml"), format!("{}{}", TABLE.trim_start(), columns.concat()))?;
+    std::fs::write(folder.join("pipelines/load.toml"), pipeline("load", checks))?;
+    Ok(())
+}
+
+fn write_csv(path: &Path, rows: u64) -> Result<()> {
+    let scale = rows as f64 / ROWS_AT_SCALE_1;
+    let source = SyntheticRows::open(&SyntheticSource { dataset: "enterprises".into(), seed: 1, scale })?;
+    let mut writer = arrow::csv::WriterBuilder::new().with_header(true).build(BufWriter::new(File::create(path)?));
+    for batch in source.batches()? {
+        writer.write(&batch?.batch).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
