@@ -1,6 +1,7 @@
 //! The tables of a lake: declared by the project, defined by their logs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::error::Error as StdError;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -234,6 +235,16 @@ impl Catalog {
             commits.push(slot.commit(&mut state, version).await?);
         }
         Ok(commits)
+    }
+
+    /// What a failed read of a table's files means, where it is the lake's fault and not the query's: a data file that
+    /// is gone, or storage that cannot be reached.
+    pub fn read_failure(&self, error: &(dyn StdError + 'static)) -> Option<crate::Error> {
+        if let Some(path) = StorageError::missing_object(error) {
+            return Some(CatalogError::MissingFile { path }.into());
+        }
+        StorageError::is_cause_of(error)
+            .then(|| StorageError::explain_ref("reading a table", &self.inner.storage.url, error).into())
     }
 
     fn slot(&self, name: &TableName) -> Arc<Slot> {

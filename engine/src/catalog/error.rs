@@ -43,8 +43,6 @@ pub enum CatalogError {
     MissingFile {
         /// The file.
         path: String,
-        /// The cause.
-        source: BoxError,
     },
     /// The log cannot be understood as a whole.
     #[error("cannot read the log of `{table}`")]

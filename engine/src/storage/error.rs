@@ -116,11 +116,21 @@ impl StorageError {
     /// Finds out why the storage at `url` failed during `action` (as in `listing tables`), from the whole chain of
     /// causes. Errors that are not about storage become [`StorageError::Failed`].
     pub fn explain(action: impl Into<String>, url: &url::Url, source: impl Into<BoxError>) -> Self {
-        let (action, source) = (action.into(), source.into());
+        let source = source.into();
+        let cause = diagnose(source.as_ref());
+        Self::with_cause(cause, action.into(), url, source)
+    }
+
+    /// As [`Self::explain`], of an error that somebody else keeps: its text becomes the cause.
+    pub fn explain_ref(action: impl Into<String>, url: &url::Url, error: &(dyn StdError + 'static)) -> Self {
+        Self::with_cause(diagnose(error), action.into(), url, error.to_string().into())
+    }
+
+    fn with_cause(cause: Cause, action: String, url: &url::Url, source: BoxError) -> Self {
         let is_s3 = url.scheme() == "s3";
         let bucket = url.host_str().unwrap_or_default().to_string();
         let url = url.to_string();
-        match diagnose(source.as_ref()) {
+        match cause {
             Cause::Denied if is_s3 => Self::Credentials { action, url, source },
             Cause::Denied => Self::Denied { action, url, source },
             Cause::NoSpace => Self::NoSpace { action, url, source },
@@ -137,6 +147,14 @@ impl StorageError {
             None => cause
                 .downcast_ref::<io::Error>()
                 .is_some_and(|error| matches!(io_cause(error), Cause::Denied | Cause::NoSpace)),
+        })
+    }
+
+    /// The object that `error`, or a cause of it, misses.
+    pub fn missing_object(error: &(dyn StdError + 'static)) -> Option<String> {
+        causes(error).find_map(|cause| match cause.downcast_ref::<object_store::Error>() {
+            Some(object_store::Error::NotFound { path, .. }) => Some(path.clone()),
+            _ => None,
         })
     }
 }

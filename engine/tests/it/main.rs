@@ -1,6 +1,7 @@
 //! The engine over real lakes in temporary folders.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod lake;
 mod cancellation;
 mod checks;
 mod functions;
