@@ -17,6 +17,7 @@ use super::drift::{drift, type_name};
 use super::error::CatalogError;
 use super::history::read_commit;
 use super::log::TableLog;
+use super::read_store::{ReadFailure, ReadStore};
 use super::scan::LAKE_STORE;
 use super::snapshot::TableSnapshot;
 use super::summary::{ColumnDetail, CommitSummary, TableDetail, TableKind, TableSummary};
@@ -91,7 +92,8 @@ impl Catalog {
     pub fn register_store(&self, runtime: &RuntimeEnv) -> Result<()> {
         let url = ObjectStoreUrl::parse(LAKE_STORE)
             .map_err(|error| crate::Error::new(crate::ErrorKind::Internal, error.to_string()))?;
-        runtime.register_object_store(url.as_ref(), self.inner.storage.store.clone());
+        let store = ReadStore::new(self.inner.storage.store.clone());
+        runtime.register_object_store(url.as_ref(), Arc::new(store));
         Ok(())
     }
 
@@ -240,11 +242,13 @@ impl Catalog {
     /// What a failed read of a table's files means, where it is the lake's fault and not the query's: a data file that
     /// is gone, or storage that cannot be reached.
     pub fn read_failure(&self, error: &(dyn StdError + 'static)) -> Option<crate::Error> {
-        if let Some(path) = StorageError::missing_object(error) {
-            return Some(CatalogError::MissingFile { path }.into());
+        match ReadFailure::find(error)? {
+            ReadFailure::Missing(path) => Some(CatalogError::MissingFile { path }.into()),
+            ReadFailure::Failed(path) => {
+                let action = format!("reading `{path}`");
+                Some(StorageError::explain(action, &self.inner.storage.url, error.to_string()).into())
+            }
         }
-        StorageError::is_cause_of(error)
-            .then(|| StorageError::explain_ref("reading a table", &self.inner.storage.url, error).into())
     }
 
     fn slot(&self, name: &TableName) -> Arc<Slot> {

@@ -10,6 +10,7 @@ mod history;
 mod log;
 mod log_statistics;
 mod pruning;
+mod read_store;
 mod scan;
 mod snapshot;
 mod summary;

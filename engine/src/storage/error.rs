@@ -117,20 +117,11 @@ impl StorageError {
     /// causes. Errors that are not about storage become [`StorageError::Failed`].
     pub fn explain(action: impl Into<String>, url: &url::Url, source: impl Into<BoxError>) -> Self {
         let source = source.into();
-        let cause = diagnose(source.as_ref());
-        Self::with_cause(cause, action.into(), url, source)
-    }
-
-    /// As [`Self::explain`], of an error that somebody else keeps: its text becomes the cause.
-    pub fn explain_ref(action: impl Into<String>, url: &url::Url, error: &(dyn StdError + 'static)) -> Self {
-        Self::with_cause(diagnose(error), action.into(), url, error.to_string().into())
-    }
-
-    fn with_cause(cause: Cause, action: String, url: &url::Url, source: BoxError) -> Self {
+        let action = action.into();
         let is_s3 = url.scheme() == "s3";
         let bucket = url.host_str().unwrap_or_default().to_string();
         let url = url.to_string();
-        match cause {
+        match diagnose(source.as_ref()) {
             Cause::Denied if is_s3 => Self::Credentials { action, url, source },
             Cause::Denied => Self::Denied { action, url, source },
             Cause::NoSpace => Self::NoSpace { action, url, source },
@@ -147,14 +138,6 @@ impl StorageError {
             None => cause
                 .downcast_ref::<io::Error>()
                 .is_some_and(|error| matches!(io_cause(error), Cause::Denied | Cause::NoSpace)),
-        })
-    }
-
-    /// The object that `error`, or a cause of it, misses.
-    pub fn missing_object(error: &(dyn StdError + 'static)) -> Option<String> {
-        causes(error).find_map(|cause| match cause.downcast_ref::<object_store::Error>() {
-            Some(object_store::Error::NotFound { path, .. }) => Some(path.clone()),
-            _ => None,
         })
     }
 }

@@ -188,7 +188,7 @@ async fn a_missing_data_file_is_named() {
     let file = fs::read_dir(partition).unwrap().next().unwrap().unwrap().path();
     fs::remove_file(&file).unwrap();
     let error = session.sql("select sum(id) from t").await.unwrap().collect().await.unwrap_err();
-    let error = catalog.read_failure(&error).unwrap();
+    let error = catalog.read_failure(&error).unwrap_or_else(|| panic!("{error:?}"));
     assert_eq!(error.kind(), ErrorKind::Corrupted);
     assert!(error.to_string().contains(file.file_name().unwrap().to_str().unwrap()), "{error}");
     assert!(error.to_string().ends_with("is missing although the table's log lists it"), "{error}");

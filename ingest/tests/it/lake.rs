@@ -125,7 +125,10 @@ pub(crate) async fn session(catalog: &Catalog, table: &TableName) -> SessionCont
 
 /// A session in which `t` is `pinned`.
 pub(crate) fn session_of(catalog: &Catalog, pinned: &PinnedTable) -> SessionContext {
-    let session = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2));
+    // Literals as decimals, as the query path reads them: a float would not hold 20 digits.
+    let config =
+        SessionConfig::new().with_target_partitions(2).set_bool("datafusion.sql_parser.parse_float_as_decimal", true);
+    let session = SessionContext::new_with_config(config);
     catalog.register_store(&session.runtime_env()).unwrap();
     session.register_table("t", pinned.provider.clone()).unwrap();
     session
