@@ -12,6 +12,6 @@ mod state;
 mod web;
 
 pub use error::ApiError;
-pub use routes::router;
+pub use routes::{metric_head, router};
 pub use serve::{ServeError, serve};
 pub use state::{AppState, HttpLimits};

@@ -15,6 +15,8 @@ use crate::layer::surround;
 use crate::state::AppState;
 use crate::web;
 
+pub use metrics::head as metric_head;
+
 /// Every path of the server.
 pub fn router(state: AppState) -> Router {
     let body_limit = DefaultBodyLimit::max(state.limits.body_bytes);
