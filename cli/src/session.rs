@@ -19,11 +19,15 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// What `--set` sets.
+    pub(crate) fn set_flags(&self) -> anyhow::Result<Flags> {
+        self.global.set.iter().map(|(path, value)| Ok((settable(path)?, "--set", value.clone()))).collect()
+    }
+
     /// The project's settings; `flags` are those of the command itself.
-    pub(crate) fn settings(&self, mut flags: Flags) -> anyhow::Result<Settings> {
-        for (path, value) in &self.global.set {
-            flags.insert(0, (settable(path)?, "--set", value.clone()));
-        }
+    pub(crate) fn settings(&self, own: Flags) -> anyhow::Result<Settings> {
+        let mut flags = self.set_flags()?;
+        flags.extend(own); // the last one counts
         Settings::resolve(find_project(self.global.project.as_deref(), &self.environment)?, &self.environment, &flags)
     }
 

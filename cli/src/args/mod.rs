@@ -2,11 +2,13 @@
 
 mod completions;
 mod config;
+mod demo;
 #[cfg(test)]
 mod documents;
 mod init;
 mod load;
 mod metric;
+mod serve;
 mod sql;
 mod table;
 
@@ -16,9 +18,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use completions::CompletionsArgs;
 pub(crate) use config::{ConfigArgs, ConfigCommand};
+pub(crate) use demo::DemoArgs;
 pub(crate) use init::InitArgs;
 pub(crate) use load::LoadArgs;
 pub(crate) use metric::{GrainArg, MetricArgs, MetricCommand, MetricQueryArgs, RegionsArg};
+pub(crate) use serve::ServeArgs;
 pub(crate) use sql::SqlArgs;
 pub(crate) use table::{TableArgs, TableCommand};
 
@@ -83,6 +87,8 @@ pub(crate) enum FormatArg {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Create the example project, load it and serve it
+    Demo(DemoArgs),
     /// Create an empty, commented project
     Init(InitArgs),
     /// Check every file of the project and tell all faults at once
@@ -95,6 +101,8 @@ pub(crate) enum Command {
     Table(TableArgs),
     /// Look at metrics and ask them
     Metric(MetricArgs),
+    /// Serve the HTTP interface
+    Serve(ServeArgs),
     /// Look at settings
     Config(ConfigArgs),
     /// Print the completion script of a shell

@@ -9,8 +9,10 @@ use crate::report::{self, AlreadyTold, Exit};
 use crate::session::{Session, open_ingest};
 use crate::settings::Flags;
 
-/// Rejected rows and warnings that are told of each load; all of them are in `system.quarantine`.
-const SAMPLES: usize = 5;
+/// Rejected rows that are told of each load; all of them are in `system.quarantine`.
+const REJECTS_TOLD: usize = 5;
+/// Warnings that are told of each load: such rows were loaded, and there may be many of a kind.
+const WARNINGS_TOLD: usize = 2;
 
 /// Runs pipelines, all unless some are named. One that fails does not stop the others.
 pub(super) async fn run(session: &Session, args: &LoadArgs) -> anyhow::Result<()> {
@@ -22,7 +24,7 @@ pub(super) async fn run(session: &Session, args: &LoadArgs) -> anyhow::Result<()
     }
     let options = LoadOptions { dry_run: args.dry_run, scale: None };
     let mut output = Output::open(&session.global)?;
-    let summary = load_all(session, &ingest, &pipelines, &options).await;
+    let summary = load_all(session, &ingest, &pipelines, &options, WARNINGS_TOLD).await;
     output.rows(summary.rows()?).await?;
     output.finish()?;
     summary.failure.map_or(Ok(()), |exit| Err(AlreadyTold(exit).into()))
@@ -42,6 +44,7 @@ pub(super) async fn load_all(
     ingest: &Ingest,
     pipelines: &[String],
     options: &LoadOptions,
+    warnings_told: usize,
 ) -> Summary {
     let mut summary = Summary { reports: Vec::new(), failed: Vec::new(), failure: None };
     for name in pipelines {
@@ -49,8 +52,8 @@ pub(super) async fn load_all(
         match ingest.load(name, options, progress).await {
             Ok(report) => {
                 if !session.global.quiet {
-                    tell_samples(name, "rejected", &report.rejects, report.run.rows_rejected);
-                    tell_samples(name, "warning", &report.warnings, report.run.warnings);
+                    tell_samples(name, "rejected row", &report.rejects, report.run.rows_rejected, REJECTS_TOLD);
+                    tell_samples(name, "warning", &report.warnings, report.run.warnings, warnings_told);
                 }
                 summary.reports.push(report);
             }
@@ -117,14 +120,15 @@ fn chosen(ingest: &Ingest, named: &[String]) -> Result<Vec<String>, Error> {
     Ok(chosen.map(str::to_owned).collect())
 }
 
-fn tell_samples(pipeline: &str, word: &str, samples: &[RejectSample], all: u64) {
-    for sample in samples.iter().take(SAMPLES) {
+/// Tells the first `most` of `all` findings, and how many more there are.
+fn tell_samples(pipeline: &str, what: &str, samples: &[RejectSample], all: u64, most: usize) {
+    for sample in samples.iter().take(most) {
         let column = sample.column.as_ref().map(|column| format!(" column `{column}`")).unwrap_or_default();
-        note(&format!("{word}: {}:{}{column}: {} ({})", sample.file, sample.line, sample.message, sample.reason));
+        note(&format!("{what}: {}:{}{column}: {} ({})", sample.file, sample.line, sample.message, sample.reason));
     }
-    let told = samples.len().min(SAMPLES) as u64;
-    if all > told && told > 0 {
-        let what = if word == "rejected" { "rejected rows" } else { "warnings" };
-        note(&format!("{pipeline}: {} more {what}", all - told));
+    let told = samples.len().min(most);
+    if told > 0 && all > told as u64 {
+        let more = usize::try_from(all).unwrap_or(usize::MAX) - told;
+        note(&format!("pipeline `{pipeline}`: {more} more {what}{}", if more == 1 { "" } else { "s" }));
     }
 }

@@ -1,11 +1,10 @@
 use arrow::array::RecordBatch;
-use serde_json::json;
 use xiangyun_engine::QueryContext;
 use xiangyun_engine::semantic::{MetricQuery, MetricSummary, RegionMode, TimeGrain};
 
 use super::table::both;
 use crate::args::{GrainArg, MetricArgs, MetricCommand, MetricQueryArgs, RegionsArg};
-use crate::output::{Output, head, text};
+use crate::output::{Output, text};
 use crate::session::Session;
 
 /// Looks at metrics and asks them.
@@ -31,15 +30,8 @@ pub(super) async fn ask(queries: &QueryContext, output: &mut Output, query: Metr
     };
     let synthetic = if answer.synthetic { ", 合成数据 / synthetic data" } else { "" };
     output.note(&format!("{}{unit}{regions}{synthetic}", both(&metric.title)));
-    let members = head([
-        ("metric", json!(metric)),
-        ("regions", json!(answer.regions)),
-        ("grain", json!(answer.grain)),
-        ("columns", json!(answer.columns)),
-        ("synthetic", json!(answer.synthetic)),
-        ("tables", json!(answer.result.tables)),
-    ]);
-    output.answer(answer.result, members).await.map(drop)
+    let head = xiangyun_api::metric_head(&answer); // the same document as over HTTP
+    output.answer(answer.result, head).await.map(drop)
 }
 
 impl From<MetricQueryArgs> for MetricQuery {

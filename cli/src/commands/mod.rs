@@ -3,9 +3,11 @@
 mod check;
 mod completions;
 mod config;
+mod demo;
 mod init;
 mod load;
 mod metric;
+mod serve;
 mod sql;
 mod table;
 
@@ -36,6 +38,8 @@ pub(crate) fn run(session: Session, command: Command) -> anyhow::Result<()> {
         Command::Metric(args) => interruptible(&session, metric::run(&session, args)),
         Command::Sql(args) if sql::is_interactive(&args) => block_on(&session, "warn", sql::shell(&session)),
         Command::Sql(args) => interruptible(&session, sql::run(&session, args)),
+        Command::Serve(args) => block_on(&session, "info", serve::run(&session, args)),
+        Command::Demo(args) => block_on(&session, "warn", demo::run(&session, args)),
     }
 }
 

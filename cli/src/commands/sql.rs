@@ -22,7 +22,7 @@ pub(super) fn is_interactive(args: &SqlArgs) -> bool {
 pub(super) async fn shell(session: &Session) -> anyhow::Result<()> {
     let queries = session.queries().await?;
     let output = Output::open(&session.global)?;
-    repl::run(queries, output, &session.environment).await
+    Box::pin(repl::run(queries, output, &session.environment)).await
 }
 
 /// Runs the statements of `-c`, `-f` or standard input, one after the other, up to the first that fails.

@@ -8,7 +8,7 @@ mod table;
 
 use std::io::{self, IsTerminal, Write};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::{Stream, StreamExt};
@@ -74,12 +74,13 @@ impl Output {
 
     /// Writes a query's rows as they come. Returns how many were written.
     pub(crate) async fn result(&mut self, result: QueryResult) -> anyhow::Result<u64> {
-        let tables = serde_json::to_value(&result.tables).context("cannot describe the tables")?;
-        self.answer(result, Map::from_iter([("tables".into(), tables)])).await
+        self.answer(result, Map::new()).await
     }
 
     /// Writes a query's rows as they come, with `head` in front of a JSON document.
-    pub(crate) async fn answer(&mut self, result: QueryResult, head: Map<String, Value>) -> anyhow::Result<u64> {
+    pub(crate) async fn answer(&mut self, result: QueryResult, mut head: Map<String, Value>) -> anyhow::Result<u64> {
+        head.insert("query_id".into(), json!(result.id.to_string()));
+        head.insert("tables".into(), json!(result.tables));
         let (schema, status) = (result.schema.clone(), result.status.clone());
         let batches = result.map(|batch| batch.map_err(anyhow::Error::from));
         let truncated = || status.is_truncated();
@@ -193,9 +194,4 @@ struct Shown {
 /// Tells something on standard error. What cannot be told there has nowhere else to go.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", printable(text));
-}
-
-/// Members that describe a metric's answer, in front of its rows.
-pub(crate) fn head(members: impl IntoIterator<Item = (&'static str, Value)>) -> Map<String, Value> {
-    members.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect()
 }

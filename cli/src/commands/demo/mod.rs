@@ -1,0 +1,78 @@
+//! `xiangyun demo`: the example project, loaded, asked and served.
+
+mod folder;
+
+use anyhow::Context;
+use xiangyun_engine::semantic::{MetricQuery, TimeGrain};
+use xiangyun_engine::{Error, ErrorKind, Principal};
+use xiangyun_ingest::{Ingest, LoadOptions, LoadOutcome};
+
+use super::load::load_all;
+use super::{metric, serve};
+use crate::args::DemoArgs;
+use crate::output::{Output, note};
+use crate::report::{AlreadyTold, Interrupted, plural};
+use crate::session::{Session, open_ingest};
+use crate::settings::{SERVER_LISTEN, Settings};
+
+/// Creates the example, loads what is not loaded, asks three metrics and serves until Ctrl-C.
+pub(super) async fn run(session: &Session, args: DemoArgs) -> anyhow::Result<()> {
+    if session.global.project.is_some() {
+        let error = Error::new(ErrorKind::InvalidInput, "`demo` makes a project of its own");
+        return Err(error.with_hint("name its folder by `--dir DIR`").into());
+    }
+    let scale = folder::prepare(&args.dir, args.scale)?;
+    let root = args.dir.canonicalize().with_context(|| format!("cannot open {}", args.dir.display()))?;
+    let listen = args.listen.map(|address| (&SERVER_LISTEN, "--listen", address));
+    let mut flags = session.set_flags()?;
+    flags.extend(listen);
+    let settings = Settings::resolve(root, &session.environment, &flags)?;
+    let auth = serve::auth(&settings)?;
+    let ingest = tokio::select! {
+        loaded = load_and_ask(session, &settings, scale) => loaded?,
+        _ = tokio::signal::ctrl_c() => return Err(Interrupted.into()),
+    };
+    let dir = args.dir.display().to_string();
+    serve::until_stopped(ingest.engine().clone(), auth, &settings, |address| {
+        note(&format!("the server listens on http://{address}, Ctrl-C stops it; next, from another terminal:"));
+        note(&format!("  curl 'http://{address}/v1/metrics/startup_median_days?by=region.prefecture&regions=as_is'"));
+        note(&format!("  xiangyun sql --project {dir} -c 'SELECT * FROM system.runs'"));
+        note(&format!("  xiangyun sql --project {dir}"));
+        note(&format!("  http://{address}/ in a browser"));
+    })
+    .await
+}
+
+async fn load_and_ask(session: &Session, settings: &Settings, scale: f64) -> anyhow::Result<Ingest> {
+    let ingest = open_ingest(settings).await?;
+    let names: Vec<String> = ingest.pipelines().iter().map(|pipeline| pipeline.def.name.clone()).collect();
+    note(&format!("loading {} into {}", plural(names.len(), "table"), settings.storage().url));
+    let options = LoadOptions { dry_run: false, scale: Some(scale) };
+    let summary = load_all(session, &ingest, &names, &options, 0).await;
+    let mut output = Output::open(&session.global)?;
+    output.rows(summary.rows()?).await?;
+    if let Some(exit) = summary.failure {
+        return Err(AlreadyTold(exit).into());
+    }
+    if summary.reports.iter().all(|report| report.outcome == LoadOutcome::Unchanged) {
+        output.note("everything had been loaded before");
+    }
+    let queries = ingest.engine().query_as(Principal::local());
+    for question in questions() {
+        metric::ask(&queries, &mut output, question).await?;
+    }
+    output.finish()?;
+    Ok(ingest)
+}
+
+/// Three figures that a governor asks for.
+fn questions() -> [MetricQuery; 3] {
+    let by_prefecture = MetricQuery {
+        metric: "startup_share_within_limit".into(),
+        by: vec!["region.prefecture".into()],
+        ..MetricQuery::default()
+    };
+    let yearly =
+        |metric: &str| MetricQuery { metric: metric.into(), grain: Some(TimeGrain::Year), ..MetricQuery::default() };
+    [by_prefecture, yearly("project_median_working_days"), yearly("private_enterprise_growth")]
+}

@@ -1,0 +1,68 @@
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use xiangyun_api::auth::Auth;
+use xiangyun_api::{AppState, HttpLimits};
+use xiangyun_engine::{Engine, Error, ErrorKind};
+
+use crate::args::ServeArgs;
+use crate::output::note;
+use crate::session::{Session, open_engine};
+use crate::settings::{SERVER_LISTEN, Settings};
+
+/// Serves the HTTP interface until Ctrl-C or a request to terminate.
+pub(super) async fn run(session: &Session, args: ServeArgs) -> anyhow::Result<()> {
+    let listen = args.listen.map(|address| (&SERVER_LISTEN, "--listen", address));
+    let settings = session.settings(listen.into_iter().collect())?;
+    let auth = auth(&settings)?; // before the lake is opened: a wrong address is told at once
+    let engine = open_engine(&settings).await?;
+    until_stopped(engine, auth, &settings, |address| note(&format!("the server listens on http://{address}"))).await
+}
+
+/// Who may ask, and whether the address may be bound with that.
+pub(super) fn auth(settings: &Settings) -> anyhow::Result<Auth> {
+    let auth = match settings.tokens() {
+        Some(path) => Auth::load(&path).map_err(Error::from)?,
+        None => Auth::Loopback,
+    };
+    auth.check_listen(settings.listen()?).map_err(Error::from)?;
+    Ok(auth)
+}
+
+/// Binds, says where, and serves; running requests end before this returns.
+pub(super) async fn until_stopped(
+    engine: Engine,
+    auth: Auth,
+    settings: &Settings,
+    announce: impl FnOnce(SocketAddr),
+) -> anyhow::Result<()> {
+    let address = settings.listen()?;
+    let listener = TcpListener::bind(address).await.map_err(|cause| {
+        Error::new(ErrorKind::Unavailable, format!("cannot listen on {address}"))
+            .with_hint("choose another address by `--listen`, port 0 takes a free one")
+            .with_source(cause)
+    })?;
+    announce(listener.local_addr().context("cannot tell the address")?);
+    let state = AppState { engine, auth, limits: HttpLimits::default() };
+    Ok(xiangyun_api::serve(listener, state, stopped()).await?)
+}
+
+/// Ends at Ctrl-C, and where a supervisor asks the process to end.
+async fn stopped() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    // without a handler the signal ends the process by itself: nothing to wait for but that
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
