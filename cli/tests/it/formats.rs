@@ -1,0 +1,83 @@
+use std::fs::{self, File};
+
+use arrow::ipc::reader::StreamReader;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::Value;
+
+use crate::support::Project;
+
+const SQL: &str = "select decision_no, filed_on, fee, cast(null as varchar) as note from permits.decisions order by 1";
+
+#[test]
+fn text_formats_say_the_same() {
+    let project = Project::loaded();
+    let output = |format: &str| project.run(["sql", "-c", SQL, "--format", format]).ok();
+    assert_eq!(
+        output("csv"),
+        "decision_no,filed_on,fee,note\n001,2019-03-26,12.500000,\n002,2019-03-27,9007199254740993.250000,\n\
+         004,2019-04-01,0.000000,\n"
+    );
+    let rows: Vec<Value> = output("ndjson").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows[1]["fee"], "9007199254740993.250000", "no digit is lost");
+    assert_eq!(rows[0]["note"], Value::Null);
+    let document: Value = serde_json::from_str(&output("json")).unwrap();
+    assert_eq!(document["rows"], Value::from(rows));
+    assert_eq!(document["row_count"], 3);
+    assert_eq!(document["tables"][0]["name"], "permits.decisions");
+    let short: Value = serde_json::from_str(&project.run(["sql", "-c", SQL, "--json"]).ok()).unwrap();
+    assert_eq!(short["rows"], document["rows"], "--json is --format json");
+    assert!(output("markdown").starts_with("| decision_no | filed_on | fee | note |\n|---|---|---:|---|\n| 001 |"));
+    assert!(output("table").contains("│ 001 "), "{}", output("table"));
+}
+
+#[test]
+fn a_file_takes_its_format_from_its_extension_and_appears_whole() {
+    let project = Project::loaded();
+    for name in ["out.csv", "out.json", "out.ndjson", "out.arrow", "out.parquet", "out.md"] {
+        let run = project.run(["sql", "-c", SQL, "-o", name]);
+        assert_eq!(run.ok(), "", "{name}");
+    }
+    let read = |name| File::open(project.path().join(name)).unwrap();
+    let arrow: usize =
+        StreamReader::try_new(read("out.arrow"), None).unwrap().map(|batch| batch.unwrap().num_rows()).sum();
+    assert_eq!(arrow, 3);
+    let parquet = ParquetRecordBatchReaderBuilder::try_new(read("out.parquet")).unwrap();
+    assert_eq!(parquet.metadata().file_metadata().num_rows(), 3);
+    assert!(fs::read_to_string(project.path().join("out.csv")).unwrap().starts_with("decision_no,"));
+    project.run(["sql", "-c", SQL, "-o", "out.xyz"]).failed(2);
+}
+
+#[test]
+fn a_failure_leaves_no_file_and_keeps_the_old_one() {
+    let project = Project::loaded();
+    project.write("old.csv", "old\n");
+    for name in ["new.csv", "old.csv"] {
+        let sql = "select cast(decision_no || 'x' as int) as n from permits.decisions";
+        project.run(["sql", "-c", sql, "-o", name]).failed(3);
+    }
+    assert!(!project.path().join("new.csv").exists());
+    assert_eq!(fs::read_to_string(project.path().join("old.csv")).unwrap(), "old\n");
+    let left = fs::read_dir(project.path())
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".part"));
+    assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn a_table_shows_as_many_rows_as_asked_and_says_that_there_are_more() {
+    let project = Project::loaded();
+    let run = project.run(["sql", "-c", SQL, "--format", "table", "--rows", "2"]);
+    let shown = run.ok();
+    assert!(shown.contains("002") && !shown.contains("004"), "{shown}");
+    assert!(run.stderr.contains("the first 2 rows"), "{}", run.stderr);
+    let run = project.run(["sql", "-c", SQL, "--format", "table", "--rows", "0"]);
+    assert!(run.ok().contains("004"));
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn several_results_do_not_fit_into_a_binary_file() {
+    let project = Project::loaded();
+    let run = project.run(["sql", "-c", "select 1 as a; select 2 as b", "-o", "x.parquet"]);
+    assert!(run.failed(2).contains("2 statements do not fit into one parquet output"), "{}", run.stderr);
+}

@@ -1,0 +1,14 @@
+//! The binary, run as a user runs it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod check;
+mod config;
+mod demo;
+mod formats;
+mod init;
+mod load;
+mod metric;
+mod sql;
+mod support;
+mod table;
+mod usage;

@@ -1,0 +1,46 @@
+use serde_json::Value;
+
+use crate::support::Project;
+
+#[test]
+fn tables_are_listed_with_their_state() {
+    let project = Project::loaded();
+    let document: Value = serde_json::from_str(&project.run(["table", "list", "--json"]).ok()).unwrap();
+    let tables = document["rows"].as_array().unwrap();
+    let table = tables.iter().find(|table| table["table"] == "permits.decisions").unwrap();
+    assert_eq!((&table["kind"], &table["rows"], &table["version"]), (&"table".into(), &"3".into(), &"0".into()));
+    assert_eq!(table["title"], "许可决定 / Permit decisions");
+}
+
+#[test]
+fn a_table_shows_contract_and_columns() {
+    let project = Project::loaded();
+    let run = project.run(["table", "show", "permits.decisions"]);
+    assert!(run.ok().contains("fee,\"decimal(38,6)\",no,no,CNY,"), "{}", run.stdout());
+    assert!(run.stderr.contains("某市行政审批局") && run.stderr.contains("primary key: decision_no"), "{}", run.stderr);
+}
+
+#[test]
+fn history_tells_the_run_of_each_version() {
+    let project = Project::loaded();
+    let document: Value =
+        serde_json::from_str(&project.run(["table", "history", "permits.decisions", "--json"]).ok()).unwrap();
+    let commit = &document["rows"][0];
+    assert_eq!((&commit["pipeline"], &commit["rows_loaded"]), (&"decisions".into(), &"3".into()));
+    assert_eq!(commit["sources"], "data/decisions.csv");
+}
+
+#[test]
+fn a_preview_has_the_first_rows() {
+    let project = Project::loaded();
+    let shown = project.run(["table", "preview", "permits.decisions", "--limit", "2"]).ok();
+    assert_eq!(shown.lines().count(), 3, "{shown}");
+}
+
+#[test]
+fn a_table_that_does_not_exist_is_named() {
+    let project = Project::loaded();
+    let run = project.run(["table", "show", "permits.decision"]);
+    assert!(run.failed(1).contains("permits.decision"), "{}", run.stderr);
+    project.run(["table", "show", "nodot"]).failed(2);
+}
