@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use axum::body::to_bytes;
 use axum::extract::{MatchedPath, Request};
-use axum::http::header::ALLOW;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -45,7 +44,6 @@ async fn explain(response: Response, asked: &str, id: &str) -> Response {
     if is_problem || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
-    let allow = response.headers().get(ALLOW).cloned();
     let text = to_bytes(response.into_body(), REJECTION_BYTES).await.unwrap_or_default();
     let detail = match status {
         StatusCode::NOT_FOUND => format!("there is nothing at {asked}"),
@@ -53,13 +51,11 @@ async fn explain(response: Response, asked: &str, id: &str) -> Response {
         _ if text.is_empty() => status.canonical_reason().unwrap_or("the request failed").to_lowercase(),
         _ => String::from_utf8_lossy(&text).into_owned(),
     };
-    let mut error = ApiError::http(status, detail);
-    if let Some(methods) = allow.as_ref().and_then(|value| value.to_str().ok()) {
-        error = error.with_hint(format!("use {methods}"));
+    let error = ApiError::http(status, detail);
+    match status {
+        // The router adds the header itself, outside of this layer.
+        StatusCode::METHOD_NOT_ALLOWED => error.with_hint("the header `allow` lists the methods of this path"),
+        _ => error,
     }
-    let mut response = error.problem(id);
-    if let Some(allow) = allow {
-        response.headers_mut().insert(ALLOW, allow);
-    }
-    response
+    .problem(id)
 }
