@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod docs;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
