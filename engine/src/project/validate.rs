@@ -147,7 +147,7 @@ impl Validator {
     ) {
         let shape = Shape::of(parts);
         for name in &shape.required {
-            if !table.contains_key(*name) && !(undecided && shape.property(name).is_none()) {
+            if !table.contains_key(*name) {
                 faults.push(Fault {
                     span: node.span.clone(),
                     message: format!("missing key `{name}`"),
