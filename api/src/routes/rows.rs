@@ -43,7 +43,7 @@ pub(super) async fn page(
     let result = context.sql(SqlRequest { max_rows: Some(limit), ..SqlRequest::new(sql) }).await?;
     let binding = PageToken::binding(&select, &reply::table_versions(&result));
     token.map_or(Ok(()), |token| PageToken::check(&token, &binding))?;
-    let next = PageToken::new(offset + limit as u64, &binding);
+    let next = PageToken::encode(offset + limit as u64, &binding);
     reply::rows(result, Map::from_iter([("next_page".to_owned(), json!(next))]), format).await
 }
 
@@ -81,7 +81,7 @@ fn quoted(names: &[&str]) -> String {
 struct PageToken;
 
 impl PageToken {
-    fn new(offset: u64, binding: &str) -> String {
+    fn encode(offset: u64, binding: &str) -> String {
         format!("{offset:x}.{binding}")
     }
 
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn a_page_token_holds_its_offset_and_is_bound_to_the_question() {
         let binding = PageToken::binding("SELECT 1", "a.b@1");
-        let token = PageToken::new(300, &binding);
+        let token = PageToken::encode(300, &binding);
         assert_eq!(PageToken::offset(&token).unwrap(), 300);
         assert!(PageToken::check(&token, &binding).is_ok());
         let other = PageToken::binding("SELECT 1", "a.b@2");
