@@ -43,7 +43,7 @@ pub(super) async fn page(
     let result = context.sql(SqlRequest { max_rows: Some(limit), ..SqlRequest::new(sql) }).await?;
     let binding = PageToken::binding(&select, &reply::table_versions(&result));
     token.map_or(Ok(()), |token| PageToken::check(&token, &binding))?;
-    let next = PageToken::encode(offset + limit as u64, &binding);
+    let next = PageToken::encode(offset.saturating_add(limit as u64), &binding);
     reply::rows(result, Map::from_iter([("next_page".to_owned(), json!(next))]), format).await
 }
 
