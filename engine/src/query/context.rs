@@ -105,7 +105,7 @@ impl QueryContext {
         statement: String,
         tables: &[TableName],
         max_rows: Option<usize>,
-        build: impl FnOnce(&SessionState, &Scope) -> Result<LogicalPlan>,
+        build: impl FnOnce(&SessionState, &Scope) -> Result<LogicalPlan> + Send,
     ) -> Result<QueryResult> {
         let ticket = self.ticket(statement, max_rows);
         let state = self.engine.runtime().session(self.engine.clock().now());

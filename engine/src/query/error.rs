@@ -40,6 +40,8 @@ pub(crate) enum QueryError {
     UnknownTable { name: String, nearest: Option<TableName>, position: Option<SqlPosition> },
     #[error("table `{name}` is named without its schema")]
     Unqualified { name: String, candidates: Vec<TableName>, position: Option<SqlPosition> },
+    #[error("unknown table function `{name}`")]
+    UnknownTableFunction { name: String, position: Option<SqlPosition> },
     #[error("`{name}` is a file, and queries read tables only")]
     FileAsTable { name: String, position: Option<SqlPosition> },
     #[error("view `{name}` depends on itself: {path}")]
@@ -81,7 +83,10 @@ impl Classify for QueryError {
             Self::TooLong { .. } | Self::TooDeep { .. } | Self::TooManyOperators { .. } | Self::Timeout { .. } => {
                 ErrorKind::LimitExceeded
             }
-            Self::Syntax { .. } | Self::DuplicateColumn { .. } | Self::Unqualified { .. } => ErrorKind::Sql,
+            Self::Syntax { .. }
+            | Self::DuplicateColumn { .. }
+            | Self::Unqualified { .. }
+            | Self::UnknownTableFunction { .. } => ErrorKind::Sql,
             Self::ViewCycle { .. } | Self::ViewTooDeep { .. } => ErrorKind::InvalidInput,
             Self::Refused { .. } | Self::NotSupported { .. } | Self::FileAsTable { .. } => ErrorKind::Unsupported,
             Self::UnknownTable { .. } => ErrorKind::NotFound,
@@ -122,6 +127,10 @@ impl Classify for QueryError {
                 "write `schema.table`, where the schema is the agency's short name".into()
             }
             Self::Unqualified { candidates, .. } => format!("did you mean {}?", list(candidates)),
+            Self::UnknownTableFunction { .. } => {
+                "the table functions are generate_series, range and unnest; files are loaded with `xiangyun load`"
+                    .into()
+            }
             Self::FileAsTable { .. } => {
                 "declare the table in tables/*.toml, its file in pipelines/*.toml, and run `xiangyun load`".into()
             }
@@ -143,6 +152,7 @@ impl Classify for QueryError {
             | Self::NotSupported { position, .. }
             | Self::UnknownTable { position, .. }
             | Self::Unqualified { position, .. }
+            | Self::UnknownTableFunction { position, .. }
             | Self::FileAsTable { position, .. } => *position,
             Self::TooManyOperators { position, .. }
             | Self::UntypedParameter { position, .. }

@@ -20,7 +20,9 @@ mod run;
 mod runtime;
 mod scope;
 mod sink;
+mod stack;
 mod statement;
+mod stop;
 mod translate;
 mod views;
 

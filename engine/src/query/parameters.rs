@@ -99,22 +99,23 @@ fn place(token: &TokenWithSpan) -> SqlPosition {
 
 /// `name : Type }` after an opening brace: name, type and the tokens taken.
 fn parameter(tokens: &[TokenWithSpan]) -> Option<(String, String, usize)> {
-    let [name, colon, type_token, ..] = tokens else { return None };
-    let (Token::Word(name), Token::Colon, Token::Word(word)) = (&name.token, &colon.token, &type_token.token) else {
+    let mut texts = tokens.iter().enumerate().filter(|(_, token)| !matches!(token.token, Token::Whitespace(_)));
+    let mut next = || texts.next().map(|(at, token)| (at, &token.token));
+    let (Some((_, Token::Word(name))), Some((_, Token::Colon)), Some((_, Token::Word(word)))) =
+        (next(), next(), next())
+    else {
         return None;
     };
     let mut type_name = word.value.clone();
-    for (at, token) in tokens.iter().enumerate().skip(3) {
-        match &token.token {
-            Token::RBrace => return Some((name.value.clone(), type_name, at + 1)),
-            Token::Whitespace(_) => {}
-            Token::LParen | Token::RParen | Token::Comma | Token::Number(..) => {
-                type_name.push_str(&token.token.to_string());
+    loop {
+        match next()? {
+            (at, Token::RBrace) => return Some((name.value.clone(), type_name, at + 1)),
+            (_, part @ (Token::LParen | Token::RParen | Token::Comma | Token::Number(..))) => {
+                type_name.push_str(&part.to_string());
             }
             _ => return None,
         }
     }
-    None
 }
 
 /// The value as the declared type, or none where it is not one.

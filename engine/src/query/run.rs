@@ -5,7 +5,6 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use arrow::array::ArrayRef;
 use arrow::compute::cast;
@@ -23,6 +22,8 @@ use super::error::QueryError;
 use super::limits::Limits;
 use super::result::{QueryResult, QueryStatus, TableVersion};
 use super::sink::{QueryOutcome, QueryRecord, QuerySink};
+use super::stack::{Roomy, with_room};
+use super::stop::{Stop, stoppable};
 use super::translate::from_datafusion;
 use crate::error::{Error, Result};
 
@@ -32,7 +33,7 @@ pub(crate) struct Ticket {
     record: Option<QueryRecord>,
     sink: Arc<dyn QuerySink>,
     started: Instant,
-    timeout: Duration,
+    stop: Arc<Stop>,
     max_rows: Option<usize>,
 }
 
@@ -40,25 +41,24 @@ impl Ticket {
     /// Starts the clock. A `max_rows` of the request counts before that of the limits.
     pub(crate) fn new(record: QueryRecord, sink: Arc<dyn QuerySink>, limits: &Limits, max_rows: Option<usize>) -> Self {
         let max_rows = max_rows.or((limits.max_rows > 0).then_some(limits.max_rows));
-        Self { record: Some(record), sink, started: Instant::now(), timeout: limits.timeout, max_rows }
-    }
-
-    fn timed_out(&self) -> Error {
-        QueryError::Timeout { seconds: self.timeout.as_secs() }.into()
+        let started = Instant::now();
+        let stop = Arc::new(Stop::new(started, limits.timeout));
+        Self { record: Some(record), sink, started, stop, max_rows }
     }
 
     /// Bounds the time of `work`, which is done before there is a stream, and turns its panics into errors.
-    pub(crate) async fn guard<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let guarded = AssertUnwindSafe(work).catch_unwind();
-        match tokio::time::timeout_at(self.started + self.timeout, guarded).await {
+    pub(crate) async fn guard<T>(&self, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        let guarded = AssertUnwindSafe(Roomy::new(work)).catch_unwind();
+        match tokio::time::timeout_at(self.stop.deadline(), guarded).await {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => Err(panicked(panic.as_ref())),
-            Err(_) => Err(self.timed_out()),
+            Err(_) => Err(self.stop.timed_out()),
         }
     }
 
-    /// Hands the record over, once.
+    /// Stops what still runs, and hands the record over, once.
     fn close(&mut self, rows: u64, outcome: QueryOutcome) {
+        self.stop.ask();
         if let Some(mut record) = self.record.take() {
             record.rows = rows;
             record.outcome = outcome;
@@ -88,7 +88,7 @@ pub(crate) async fn run(
     tables: Vec<TableVersion>,
     mut ticket: Ticket,
 ) -> Result<QueryResult> {
-    let started = ticket.guard(start(state, plan, ticket.max_rows)).await;
+    let started = ticket.guard(start(state, plan, ticket.max_rows, &ticket.stop)).await;
     let (stream, schema) = match started {
         Ok(started) => started,
         Err(error) => return Err(ticket.fail(error)),
@@ -100,7 +100,7 @@ pub(crate) async fn run(
     let status = Arc::new(QueryStatus::default());
     let rows = Rows {
         input: Some(stream),
-        deadline: Box::pin(tokio::time::sleep_until(ticket.started + ticket.timeout)),
+        deadline: Box::pin(tokio::time::sleep_until(ticket.stop.deadline())),
         left: ticket.max_rows,
         schema: Arc::clone(&schema),
         status: Arc::clone(&status),
@@ -113,6 +113,7 @@ async fn start(
     state: &SessionState,
     plan: LogicalPlan,
     max_rows: Option<usize>,
+    stop: &Arc<Stop>,
 ) -> Result<(SendableRecordBatchStream, SchemaRef)> {
     let schema = plain_schema(plan.schema().as_arrow());
     if let Some(name) = first_duplicate(&schema) {
@@ -120,6 +121,7 @@ async fn start(
     }
     let plan = limited(plan, max_rows).map_err(|error| from_datafusion(&error))?;
     let physical = state.create_physical_plan(&plan).await.map_err(|error| from_datafusion(&error))?;
+    let physical = stoppable(physical, stop).map_err(|error| from_datafusion(&error))?;
     let stream = execute_stream(physical, state.task_ctx()).map_err(|error| from_datafusion(&error))?;
     Ok((stream, schema))
 }
@@ -197,7 +199,7 @@ struct Rows {
 
 impl Rows {
     fn end(&mut self, outcome: QueryOutcome) {
-        self.input = None;
+        with_room(|| self.input = None);
         if matches!(outcome, QueryOutcome::Succeeded | QueryOutcome::Truncated) {
             self.status.set_complete();
         }
@@ -232,11 +234,11 @@ impl Stream for Rows {
             }
             let Some(input) = &mut this.input else { return Poll::Ready(None) };
             if this.deadline.as_mut().poll(cx).is_ready() {
-                let error = this.ticket.timed_out();
+                let error = this.ticket.stop.timed_out();
                 return this.fail(error);
             }
             // A panic that only ended the stream would make half an answer look whole.
-            let polled = std::panic::catch_unwind(AssertUnwindSafe(|| input.poll_next_unpin(cx)));
+            let polled = std::panic::catch_unwind(AssertUnwindSafe(|| with_room(|| input.poll_next_unpin(cx))));
             let batch = match polled {
                 Err(panic) => return this.fail(panicked(panic.as_ref())),
                 Ok(Poll::Pending) => return Poll::Pending,

@@ -319,6 +319,9 @@ impl<'a> Reached<'a> {
             if bare.contains(['/', '.', '\\']) {
                 return QueryError::FileAsTable { name, position };
             }
+            if read.calls(bare) {
+                return QueryError::UnknownTableFunction { name, position };
+            }
             let candidates: Vec<_> = visible.into_iter().filter(|table| table.table() == *bare).take(3).collect();
             return QueryError::Unqualified { name, candidates, position };
         }

@@ -41,7 +41,7 @@ async fn dropping_a_running_result_ends_its_tasks() {
 async fn a_hash_join_under_way_yields_too() {
     let lake = Lake::open().await;
     let before = Handle::current().metrics().num_alive_tasks();
-    let sql = "SELECT a.x FROM generate_series(1, 20000) a(x) JOIN generate_series(1, 20000) b(y) \
+    let sql = "SELECT a.x FROM generate_series(1, 200000) a(x) JOIN generate_series(1, 200000) b(y) \
                ON a.x % 2 = b.y % 2 WHERE a.x + b.y < 0";
     let mut result = lake.analyst().sql(SqlRequest::new(sql)).await.unwrap();
     let waited = tokio::time::timeout(Duration::from_millis(300), result.next()).await;
