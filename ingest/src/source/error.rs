@@ -37,6 +37,12 @@ pub enum SourceError {
         /// The file.
         path: String,
     },
+    /// A file with a header and nothing below it.
+    #[error("source file `{path}` has a header and no rows")]
+    NoRows {
+        /// The file.
+        path: String,
+    },
     /// The operating system refused.
     #[error("cannot read `{path}`")]
     Read {
@@ -144,6 +150,7 @@ impl Classify for SourceError {
                 ErrorKind::InvalidInput
             }
             Self::Empty { .. }
+            | Self::NoRows { .. }
             | Self::BrokenCompression { .. }
             | Self::Undecodable { .. }
             | Self::BadHeader { .. }
@@ -161,7 +168,7 @@ impl Classify for SourceError {
             Self::Folder { path } => {
                 format!("name its files with a pattern, as in `{}/*.csv`", path.trim_end_matches('/'))
             }
-            Self::Empty { .. } => "ask the agency to send the file again".into(),
+            Self::Empty { .. } | Self::NoRows { .. } => "ask the agency to send the file again".into(),
             Self::BrokenCompression { .. } => "copy the file again: the transfer was probably cut off".into(),
             Self::Undecodable { .. } => {
                 "set `source.encoding` if the file has another one; otherwise the file is damaged at that place".into()

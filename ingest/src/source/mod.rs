@@ -3,8 +3,14 @@
 //! A [`Source`] is opened (found, hashed, its columns known) before any row is asked for, so that a load can tell
 //! from the hashes alone that it has nothing to do. Rows then come in batches, each row with its place in the file.
 
+mod content;
+mod csv;
+mod encoding;
 mod error;
+mod files;
+mod geojson;
 mod synthetic;
+pub(crate) mod text;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -14,7 +20,11 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use xiangyun_engine::catalog::RunSource;
 
+use crate::pipeline::SourceDef;
+pub(crate) use content::hex;
+pub use csv::CsvFiles;
 pub use error::SourceError;
+pub use geojson::GeoJsonFile;
 pub use synthetic::SyntheticRows;
 
 /// Rows that a source hands over at a time.
@@ -71,4 +81,28 @@ pub trait Source: Debug + Send + Sync {
 
     /// Reads the rows from the beginning. The same rows come in the same order each time.
     fn batches(&self) -> Result<Batches, SourceError>;
+}
+
+/// Opens what a pipeline declares; relative paths start at `root`. Blocks while files are hashed.
+pub fn open(root: &std::path::Path, def: &SourceDef) -> Result<Arc<dyn Source>, SourceError> {
+    Ok(match def {
+        SourceDef::Csv(csv) => Arc::new(CsvFiles::open(root, csv)?),
+        SourceDef::GeoJson(geojson) => Arc::new(GeoJsonFile::open(root, geojson)?),
+        SourceDef::Synthetic(generator) => Arc::new(SyntheticRows::open(generator)?),
+    })
+}
+
+/// Checks the settings of a source without opening it.
+pub(crate) fn check_settings(def: &SourceDef) -> Result<(), SourceError> {
+    match def {
+        SourceDef::Csv(csv) => csv::check_settings(csv),
+        SourceDef::GeoJson(_) => Ok(()),
+        SourceDef::Synthetic(generator) => {
+            if generator.scale.is_finite() && generator.scale > 0.0 {
+                return Ok(());
+            }
+            let (value, hint) = (generator.scale.to_string(), "use a number greater than zero".to_owned());
+            Err(SourceError::BadSetting { key: "scale", value, hint })
+        }
+    }
 }
