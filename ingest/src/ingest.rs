@@ -6,8 +6,10 @@ use xiangyun_engine::catalog::RunRecord;
 use xiangyun_engine::project::{Diagnostics, Document, Project};
 use xiangyun_engine::{Engine, Result};
 
-use crate::pipeline::PipelineDef;
+use crate::commit::Committer;
+use crate::pipeline::{self, PipelineDef};
 use crate::progress::Progress;
+use crate::run::{Run, RunError};
 
 /// How to load.
 #[derive(Debug, Clone, Default)]
@@ -34,7 +36,7 @@ pub enum LoadOutcome {
 pub struct RejectSample {
     /// File.
     pub file: String,
-    /// Line, from 1, the header included.
+    /// Line, from 1, the header included; 0 where a transform groups or joins, so that no line can be told.
     pub line: u64,
     /// Column, where one is to blame.
     pub column: Option<String>,
@@ -61,19 +63,20 @@ pub struct LoadReport {
 #[derive(Debug, Clone)]
 pub struct Ingest {
     engine: Engine,
+    committer: Committer,
     pipelines: Arc<Vec<Document<PipelineDef>>>,
 }
 
 impl Ingest {
     /// Reads `pipelines/*.toml` and checks them against the project's tables; faults go to `diagnostics`.
     pub fn load_pipelines(project: &Project, diagnostics: &mut Diagnostics) -> Vec<Document<PipelineDef>> {
-        let _ = (project, diagnostics);
-        unimplemented!()
+        pipeline::load_pipelines(project, diagnostics)
     }
 
     /// Writes to `engine`'s lake.
     pub async fn open(engine: Engine, pipelines: Vec<Document<PipelineDef>>) -> Result<Self> {
-        Ok(Self { engine, pipelines: Arc::new(pipelines) })
+        let committer = Committer::new(engine.storage().clone());
+        Ok(Self { engine, committer, pipelines: Arc::new(pipelines) })
     }
 
     /// The engine that reads what this writes.
@@ -86,9 +89,20 @@ impl Ingest {
         &self.pipelines
     }
 
-    /// Runs one pipeline. Running it again with the same sources does nothing and says so.
+    /// Runs one pipeline. Running it again with the same sources does nothing and says so. Dropping the future
+    /// before the commit leaves the lake as it was.
+    ///
+    /// # Errors
+    /// Of the source ([`crate::source::SourceError`]), of the transform, of checks that stop a run, and of the
+    /// commit. The run is recorded as failed, and nothing of it is in the table.
     pub async fn load(&self, pipeline: &str, options: &LoadOptions, progress: Arc<dyn Progress>) -> Result<LoadReport> {
-        let _ = (pipeline, options, progress);
-        unimplemented!()
+        let found = self.pipelines.iter().find(|document| document.def.name == pipeline);
+        let document = found.ok_or_else(|| RunError::UnknownPipeline {
+            name: pipeline.into(),
+            names: self.pipelines.iter().map(|document| document.def.name.clone()).collect(),
+        })?;
+        let def = Arc::clone(&document.def);
+        let run = Run { engine: &self.engine, committer: &self.committer, pipeline: def, options, progress };
+        Box::pin(run.load()).await
     }
 }

@@ -1,10 +1,12 @@
 //! Everything that writes: sources, checks, commits, pipelines and jobs.
 
+pub mod check;
 pub mod commit;
 pub mod failpoint;
 mod ingest;
 pub mod pipeline;
 pub mod progress;
+mod run;
 pub mod source;
 
 pub use ingest::{Ingest, LoadOptions, LoadOutcome, LoadReport, RejectSample};

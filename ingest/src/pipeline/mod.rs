@@ -1,8 +1,12 @@
 //! A declared load: source → SQL transform → checks → write mode.
 
 mod definition;
+mod load;
+mod statement;
 
 pub use definition::{
     CheckDef, CheckRule, CsvSource, Duplicates, GeoJsonSource, OnFail, PipelineDef, SourceDef, SyntheticSource,
     TransformDef, WriteMode,
 };
+pub(crate) use load::{load_pipelines, nullable_schema};
+pub(crate) use statement::{SOURCE, parse as parse_transform, tables_of};

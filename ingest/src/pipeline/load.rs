@@ -1,0 +1,168 @@
+//! `pipelines/*.toml` → checked pipelines in the order in which they run.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use xiangyun_engine::catalog::{TableDef, TableName};
+use xiangyun_engine::clock::system_clock;
+use xiangyun_engine::functions::Reference;
+use xiangyun_engine::project::{Diagnostic, Diagnostics, Document, Project, load_folder, nearest};
+
+use super::definition::{PipelineDef, WriteMode};
+use super::statement;
+use crate::check::{CheckContext, CheckKey, compile};
+use crate::source::check_settings;
+
+/// The columns of `table` as its rows have them before rows that fail are left out: all may be missing.
+pub(crate) fn nullable_schema(table: &TableDef) -> SchemaRef {
+    let fields = table.columns.iter().map(|column| Field::new(&column.name, column.column_type.arrow(), true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// Reads the project's pipelines and checks them against its tables, offline: no source is opened. Faulty pipelines
+/// are reported and left out.
+pub(crate) fn load_pipelines(project: &Project, diagnostics: &mut Diagnostics) -> Vec<Document<PipelineDef>> {
+    let mut accepted: Vec<Document<PipelineDef>> = Vec::new();
+    for document in load_folder::<PipelineDef>(&project.root, diagnostics) {
+        let faults = check(project, &document, &accepted);
+        if faults.is_empty() {
+            accepted.push(document);
+        }
+        faults.into_iter().for_each(|fault| diagnostics.push(fault));
+    }
+    in_order(project, accepted, diagnostics)
+}
+
+/// Everything that is wrong with one pipeline.
+fn check(project: &Project, document: &Document<PipelineDef>, earlier: &[Document<PipelineDef>]) -> Vec<Diagnostic> {
+    let def = &*document.def;
+    let mut faults = Vec::new();
+    if let Some(twin) = earlier.iter().find(|other| other.def.name == def.name) {
+        let place = twin.place_of(&["name"]);
+        faults.push(document.fault(&["name"], format!("pipeline `{}` is declared in {place} already", def.name)));
+    }
+    let same_table = earlier.iter().find(|other| other.def.table == def.table);
+    if let (WriteMode::Replace, Some(other)) = (def.mode, same_table) {
+        let message =
+            format!("pipeline `{}` loads `{}` too, and this one would replace its rows", other.def.name, def.table);
+        faults.push(
+            document.fault(&["mode"], message).with_hint("append in both, or load from both sources in one pipeline"),
+        );
+    }
+    if let Err(error) = check_settings(&def.source) {
+        let fault = document.fault(&["source"], error.to_string());
+        faults.push(match xiangyun_engine::error::Classify::hint(&error) {
+            Some(hint) => fault.with_hint(hint),
+            None => fault,
+        });
+    }
+    if let Some(transform) = &def.transform {
+        match statement::parse(&transform.sql) {
+            Ok(sql) => {
+                for name in &sql.reads {
+                    if project.table(name).is_none() && project.view(name).is_none() && name.schema() != "system" {
+                        let message = format!("the transform reads `{name}`, which the project does not declare");
+                        faults.push(document.fault(&["transform", "sql"], message));
+                    }
+                }
+            }
+            Err(message) => faults.push(document.fault(&["transform", "sql"], message)),
+        }
+    }
+    match project.table(&def.table) {
+        Some(table) => faults.extend(check_columns(document, &table.def)),
+        None => {
+            let fault = document.fault(&["table"], format!("there is no table `{}`", def.table));
+            let names: Vec<String> = project.tables.iter().map(|table| table.def.name.to_string()).collect();
+            let hint = match nearest(&def.table.to_string(), names.iter().map(String::as_str)) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("declare it in tables/{}.toml", def.table),
+            };
+            faults.push(fault.with_hint(hint));
+        }
+    }
+    faults
+}
+
+fn check_columns(document: &Document<PipelineDef>, table: &TableDef) -> Vec<Diagnostic> {
+    let def = &*document.def;
+    let mut faults = Vec::new();
+    for name in def.columns.keys().filter(|name| table.column(name).is_none()) {
+        let fault = document.fault(&["columns", name], format!("`{}` has no column `{name}`", table.name));
+        let names = table.columns.iter().map(|column| column.name.as_str());
+        faults.push(match nearest(name, names) {
+            Some(near) => fault.with_hint(format!("did you mean `{near}`?")),
+            None => fault.with_hint("on the left stands the table's column, on the right the source's"),
+        });
+    }
+    // The clock matters only when checks run.
+    let context = match CheckContext::try_new(&Reference::built_in(), &system_clock()) {
+        Ok(context) => context,
+        Err(error) => {
+            faults.push(document.fault(&["checks"], format!("checks cannot be planned: {error}")));
+            return faults;
+        }
+    };
+    let schema = nullable_schema(table);
+    for (index, check) in def.checks.iter().enumerate() {
+        if let Err(found) = compile(check, table, &schema, &context) {
+            let key = match found.key {
+                CheckKey::Column => "column",
+                CheckKey::Rule => "rule",
+            };
+            let fault = document.fault(&["checks", &index.to_string(), key], found.message);
+            faults.push(match found.hint {
+                Some(hint) => fault.with_hint(hint),
+                None => fault,
+            });
+        }
+    }
+    faults
+}
+
+/// Pipelines that load what others read come first; otherwise the order of the files stays.
+fn in_order(
+    project: &Project,
+    pipelines: Vec<Document<PipelineDef>>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Document<PipelineDef>> {
+    let reads: Vec<BTreeSet<TableName>> =
+        pipelines.iter().map(|pipeline| tables_read(project, &pipeline.def)).collect();
+    let mut waiting: Vec<usize> = (0..pipelines.len()).collect();
+    let mut order = Vec::with_capacity(pipelines.len());
+    while !waiting.is_empty() {
+        let open: HashMap<&TableName, usize> =
+            waiting.iter().map(|index| (&pipelines[*index].def.table, *index)).collect();
+        // A pipeline may read the table that it loads itself: what earlier runs left there.
+        let is_ready =
+            |index: &usize| reads[*index].iter().all(|table| open.get(table).is_none_or(|loader| loader == index));
+        let Some(position) = waiting.iter().position(is_ready) else {
+            let names: Vec<_> = waiting.iter().map(|index| format!("`{}`", pipelines[*index].def.name)).collect();
+            let message = format!("the pipelines {} read what the others load, in a circle", names.join(", "));
+            diagnostics.push(pipelines[waiting[0]].fault(&["transform", "sql"], message));
+            order.append(&mut waiting);
+            break;
+        };
+        order.push(waiting.remove(position));
+    }
+    order.into_iter().map(|index| pipelines[index].clone()).collect()
+}
+
+/// The tables that a pipeline's transform reads, those behind views included.
+fn tables_read(project: &Project, def: &PipelineDef) -> BTreeSet<TableName> {
+    let mut found = BTreeSet::new();
+    let parsed = def.transform.as_ref().and_then(|transform| statement::parse(&transform.sql).ok());
+    let mut open: Vec<TableName> = parsed.into_iter().flat_map(|sql| sql.reads).collect();
+    while let Some(name) = open.pop() {
+        if found.insert(name.clone())
+            && let Some(view) = project.view(&name)
+        {
+            open.extend(statement::tables_of(&view.def.sql));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! Why a run failed. Nothing of it is in the table then.
+
+use xiangyun_engine::ErrorKind;
+use xiangyun_engine::error::{BoxError, Classify};
+
+use crate::check::MismatchedColumn;
+
+/// Why a run failed. Nothing of it is in the table then.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    /// No such pipeline.
+    #[error("there is no pipeline `{name}`")]
+    UnknownPipeline { name: String, names: Vec<String> },
+    /// A pipeline whose table was not declared when it was opened.
+    #[error("pipeline `{pipeline}` loads `{table}`, which the project does not declare")]
+    NoContract { pipeline: String, table: String },
+    /// Columns that do not become the table's.
+    #[error("the rows of pipeline `{pipeline}` do not fit `{table}`: {}", list(.faults))]
+    Columns { pipeline: String, table: String, faults: Vec<MismatchedColumn> },
+    /// A check that cannot run.
+    #[error("check {number} of pipeline `{pipeline}` cannot run: {message}")]
+    Check { pipeline: String, number: usize, message: String, hint: Option<String> },
+    /// A check with `on_fail = "stop"`.
+    #[error("a row stops the run{}: {message}", place(.file, .line))]
+    Stopped { file: Option<String>, line: Option<u64>, message: String },
+    /// A SQL expression failed on the data.
+    #[error("the rows cannot be checked")]
+    Evaluate { source: BoxError },
+    /// The counts do not add up: rows would be lost or doubled.
+    #[error(
+        "{read} rows were read, and {loaded} to be loaded, {rejected} rejected and {duplicate} duplicates do not add \
+         up to them"
+    )]
+    Unbalanced { read: u64, loaded: u64, rejected: u64, duplicate: u64 },
+    /// Files that hold another number of rows than were handed to them.
+    #[error("{loaded} rows were to be written, and the files hold {staged}")]
+    Staged { loaded: u64, staged: u64 },
+    /// A transform that is no statement.
+    #[error("the transform cannot be read: {message}")]
+    Transform { message: String },
+    /// The load's identity could not be written down.
+    #[error("the pipeline's definition cannot be hashed")]
+    Identity { source: BoxError },
+    /// The factor for synthetic sources.
+    #[error("the scale cannot be {scale}")]
+    Scale { scale: f64 },
+    /// A worker thread ended without an answer.
+    #[error("reading the source was cut off")]
+    ReaderLost { source: BoxError },
+}
+
+fn list(faults: &[MismatchedColumn]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn place(file: &Option<String>, line: &Option<u64>) -> String {
+    match (file, line) {
+        (Some(file), Some(line)) => format!(", line {line} of `{file}`"),
+        _ => String::new(),
+    }
+}
+
+impl Classify for RunError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::UnknownPipeline { .. } => ErrorKind::NotFound,
+            Self::NoContract { .. } | Self::Columns { .. } | Self::Check { .. } | Self::Scale { .. } => {
+                ErrorKind::InvalidInput
+            }
+            Self::Transform { .. } => ErrorKind::Sql,
+            Self::Stopped { .. } | Self::Evaluate { .. } => ErrorKind::DataQuality,
+            Self::Unbalanced { .. } | Self::Staged { .. } | Self::Identity { .. } | Self::ReaderLost { .. } => {
+                ErrorKind::Internal
+            }
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::UnknownPipeline { names, .. } if names.is_empty() => {
+                Some("the project declares none: write one in pipelines/*.toml".into())
+            }
+            Self::UnknownPipeline { names, .. } => Some(format!("the project declares {}", names.join(", "))),
+            Self::NoContract { table, .. } => Some(format!("declare it in tables/{table}.toml")),
+            Self::Columns { .. } => {
+                Some("name the source's column in the pipeline's [columns], or write a transform".into())
+            }
+            Self::Check { hint, .. } => hint.clone(),
+            Self::Stopped { .. } => {
+                Some("correct the file, or let the check reject or warn instead; nothing was committed".into())
+            }
+            Self::Scale { .. } => Some("use a number greater than zero".into()),
+            Self::Evaluate { .. } => {
+                Some("a check's expression fails on a value: use try_cast or a condition around it".into())
+            }
+            Self::Unbalanced { .. }
+            | Self::Staged { .. }
+            | Self::Transform { .. }
+            | Self::Identity { .. }
+            | Self::ReaderLost { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What makes two loads the same: the texts and numbers under which a commit is recorded in the table's log.
+
+use sha2::{Digest, Sha256};
+use xiangyun_engine::catalog::{RunSource, TableDef};
+
+use crate::pipeline::{PipelineDef, WriteMode};
+use crate::source::hex;
+
+/// An application id and version in the sense of Delta's transactions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) app_id: String,
+    pub(super) version: i64,
+}
+
+/// The identity of a load.
+///
+/// Appending, content is added once, whatever its files are called: the content is the identity. Replacing, a load is
+/// the same as the last one when content, contract, pipeline and the versions of the tables it reads are.
+pub(super) fn identity(
+    pipeline: &PipelineDef,
+    table: &TableDef,
+    files: &[RunSource],
+    reads: &[(String, u64)],
+) -> Result<Identity, serde_json::Error> {
+    let mut content = Sha256::new();
+    for file in files {
+        content.update(file.sha256.as_bytes());
+        content.update(b"\n");
+    }
+    let content = content.finalize();
+    let app_id = format!("xiangyun/{}", pipeline.name);
+    Ok(match pipeline.mode {
+        WriteMode::Append => Identity { app_id: format!("{app_id}/{}", hex(&content)), version: 1 },
+        WriteMode::Replace => {
+            let definition = serde_json::to_vec(&(pipeline, table, reads))?;
+            let hash: [u8; 32] = Sha256::new().chain_update(content).chain_update(definition).finalize().into();
+            let mut first = [0; 8];
+            first.copy_from_slice(&hash[..8]);
+            // 63 bits: Delta's versions are signed.
+            Identity { app_id, version: i64::from_be_bytes(first) & i64::MAX }
+        }
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failing test may panic")]
+mod tests {
+    use super::*;
+    use crate::run::testing::{pipeline, table};
+
+    fn file(path: &str, sha256: &str) -> RunSource {
+        RunSource { path: path.into(), size_bytes: 1, sha256: sha256.into(), encoding: None }
+    }
+
+    #[test]
+    fn content_counts_and_names_do_not() {
+        let (table, mut pipeline) = (table(), pipeline());
+        let of = |pipeline: &PipelineDef, files: &[RunSource]| identity(pipeline, &table, files, &[]).unwrap();
+        pipeline.mode = WriteMode::Append;
+        let first = of(&pipeline, &[file("a", "1"), file("b", "2")]);
+        assert_eq!(first, of(&pipeline, &[file("x", "1"), file("y", "2")]));
+        assert_ne!(first, of(&pipeline, &[file("a", "1")]));
+        assert_ne!(first, of(&pipeline, &[file("a", "12")]));
+        assert!(first.app_id.starts_with("xiangyun/trades/") && first.version == 1);
+        pipeline.mode = WriteMode::Replace;
+        let first = of(&pipeline, &[file("a", "1")]);
+        assert_eq!(first.app_id, "xiangyun/trades");
+        assert!(first.version >= 0);
+        assert_ne!(first, of(&pipeline, &[file("a", "2")]));
+        assert_ne!(first, identity(&pipeline, &table, &[file("a", "1")], &[("x.y".into(), 3)]).unwrap());
+        pipeline.duplicates = crate::pipeline::Duplicates::Warn;
+        assert_ne!(first, of(&pipeline, &[file("a", "1")]), "another definition gives other rows");
+    }
+}

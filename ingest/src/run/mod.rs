@@ -1,0 +1,340 @@
+//! One run of a pipeline: read, transform, check, commit. A run that fails leaves the lake as it was.
+
+mod error;
+mod gate;
+mod identity;
+mod quarantine;
+mod reading;
+#[cfg(test)]
+pub(crate) mod testing;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use uuid::Uuid;
+use xiangyun_engine::catalog::{RunRecord, RunStatus, TableDef, TableName};
+use xiangyun_engine::query::{QueryResult, SqlRequest};
+use xiangyun_engine::{Engine, Principal, Result};
+
+use crate::check::{CheckContext, Finding};
+use crate::commit::{
+    CommitOutcome, CommitRequest, Committer, Idempotency, QuarantineWriter, TableWriter, WriterOptions,
+};
+use crate::failpoint;
+use crate::ingest::{LoadOptions, LoadOutcome, LoadReport, RejectSample};
+use crate::pipeline::{PipelineDef, SOURCE, SourceDef, parse_transform, tables_of};
+use crate::progress::Progress;
+use crate::source::{self, Source, SourceError};
+pub(crate) use error::RunError;
+use gate::Gate;
+use quarantine::Quarantine;
+use reading::{Reading, Tally};
+
+/// Findings that a report shows.
+const SAMPLES: usize = 20;
+
+/// A run about to be made.
+#[derive(Debug)]
+pub(crate) struct Run<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) committer: &'a Committer,
+    pub(crate) pipeline: Arc<PipelineDef>,
+    pub(crate) options: &'a LoadOptions,
+    pub(crate) progress: Arc<dyn Progress>,
+}
+
+/// What a run found before anything was committed.
+struct Checked {
+    writer: Option<TableWriter>,
+    quarantine: Quarantine,
+}
+
+impl Run<'_> {
+    /// Makes the run. Whatever becomes of it is recorded, except for a dry run.
+    pub(crate) async fn load(self) -> Result<LoadReport> {
+        let mut report =
+            LoadReport { outcome: LoadOutcome::Loaded, run: self.record(), rejects: Vec::new(), warnings: Vec::new() };
+        let outcome = self.attempt(&mut report).await;
+        report.run.finished_at = self.engine.clock().now();
+        match outcome {
+            Ok(outcome) => report.outcome = outcome,
+            Err(error) => {
+                report.run.status = RunStatus::Failed;
+                report.run.rows_loaded = 0;
+                report.run.error = Some(error.chain());
+                self.append(&report.run).await;
+                return Err(error);
+            }
+        }
+        failpoint::hit("before_run_record");
+        self.append(&report.run).await;
+        failpoint::hit("after_run_record");
+        Ok(report)
+    }
+
+    fn record(&self) -> RunRecord {
+        let now = self.engine.clock().now();
+        RunRecord {
+            run_id: Uuid::now_v7().to_string(),
+            pipeline: self.pipeline.name.clone(),
+            table: self.pipeline.table.clone(),
+            status: RunStatus::Succeeded,
+            sources: Vec::new(),
+            rows_read: 0,
+            rows_loaded: 0,
+            rows_rejected: 0,
+            rows_duplicate: 0,
+            warnings: 0,
+            version: None,
+            started_at: now,
+            finished_at: now,
+            error: None,
+        }
+    }
+
+    /// The record of a run whose data is committed can be rebuilt from that commit, and a failed run has said why:
+    /// a log that cannot be written does not change what became of the run.
+    async fn append(&self, run: &RunRecord) {
+        if self.options.dry_run {
+            return;
+        }
+        if let Err(error) = self.committer.append_run(run).await {
+            tracing::warn!(run.id = %run.run_id, error = %error.chain(), "the run's record was not written to the runs log");
+        }
+    }
+
+    async fn attempt(&self, report: &mut LoadReport) -> Result<LoadOutcome> {
+        let table = self.table()?;
+        self.progress.step("opening", None);
+        let source = self.open().await?;
+        report.run.sources = source.files().to_vec();
+        let idempotency = self.idempotency(&table, &*source).await?;
+        if !self.options.dry_run
+            && let Some(version) = self.committer.find(&table, &idempotency).await?
+        {
+            report.run.status = RunStatus::Unchanged;
+            report.run.version = Some(version);
+            return Ok(LoadOutcome::Unchanged);
+        }
+        let total_bytes = source.files().iter().map(|file| file.size_bytes).sum();
+        self.progress.step("reading", Some(total_bytes));
+        let checked = self.check(&table, source, report).await?;
+        if self.options.dry_run {
+            return Ok(LoadOutcome::DryRun);
+        }
+        self.progress.step("committing", None);
+        self.commit(table, idempotency, checked, report).await
+    }
+
+    fn table(&self) -> Result<Arc<TableDef>> {
+        let declared = self.engine.project().table(&self.pipeline.table);
+        Ok(Arc::clone(
+            &declared
+                .ok_or_else(|| RunError::NoContract {
+                    pipeline: self.pipeline.name.clone(),
+                    table: self.pipeline.table.to_string(),
+                })?
+                .def,
+        ))
+    }
+
+    async fn open(&self) -> Result<Arc<dyn Source>> {
+        let scale = self.options.scale.unwrap_or(1.0);
+        if !(scale.is_finite() && scale > 0.0) {
+            return Err(RunError::Scale { scale }.into());
+        }
+        let (root, def) = (self.engine.project().root.clone(), self.pipeline.source.clone());
+        let opened = tokio::task::spawn_blocking(move || source::open(&root, &scaled(def, scale))).await;
+        Ok(opened.map_err(|error| RunError::ReaderLost { source: error.into() })??)
+    }
+
+    async fn idempotency(&self, table: &TableDef, source: &dyn Source) -> Result<Idempotency> {
+        let mut reads = Vec::new();
+        for name in self.tables_read() {
+            let version = match self.engine.catalog().pin(&name).await {
+                Ok(pinned) => pinned.version,
+                // The transform will say what is missing, where it matters.
+                Err(error) if error.kind() == xiangyun_engine::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            reads.push((name.to_string(), version));
+        }
+        let identity = identity::identity(&self.pipeline, table, source.files(), &reads);
+        let identity = identity.map_err(|error| RunError::Identity { source: error.into() })?;
+        Ok(Idempotency { app_id: identity.app_id, version: identity.version })
+    }
+
+    /// The tables that the transform reads, behind views too.
+    fn tables_read(&self) -> BTreeSet<TableName> {
+        let mut found = BTreeSet::new();
+        let sql = self.pipeline.transform.as_ref().map(|transform| transform.sql.as_str());
+        let mut open: Vec<TableName> = sql.into_iter().flat_map(tables_of).collect();
+        while let Some(name) = open.pop() {
+            match self.engine.project().view(&name) {
+                Some(view) => open.extend(tables_of(&view.def.sql)),
+                None => {
+                    found.insert(name);
+                }
+            }
+        }
+        found
+    }
+
+    /// Reads all rows, stages those that are loaded and keeps the others for quarantine.
+    async fn check(&self, table: &TableDef, source: Arc<dyn Source>, report: &mut LoadReport) -> Result<Checked> {
+        let context = CheckContext::try_new(self.engine.reference(), self.engine.clock())
+            .map_err(|error| RunError::Evaluate { source: error.into() })?;
+        let stages = !self.options.dry_run;
+        let files = source.files().iter().map(|file| file.path.as_str()).collect::<Vec<_>>().join(", ");
+        let writer = stages.then(|| {
+            let id = &report.run.run_id;
+            QuarantineWriter::new(self.committer, id, &self.pipeline.name, &table.name)
+        });
+        let (mut quarantine, findings) = Quarantine::open(writer, files, report.run.started_at);
+        let reading = Reading::new(source, Arc::clone(&self.progress), findings.clone());
+        let tally = reading.tally();
+        let (schema, mut rows) = self.rows(reading).await?;
+        let mut gate = Gate::try_new(&self.pipeline, table, &schema, &context)?;
+        let mut writer = stages.then(|| TableWriter::new(self.committer.storage(), table, WriterOptions::default()));
+        failpoint::hit("before_data_files");
+        let (mut seen, mut rejected) = (0, 0);
+        while let Some(batch) = rows.next().await {
+            let batch = match batch {
+                Ok(batch) => batch,
+                Err(error) => return Err(tally.take_failure().map_or(error, Into::into)),
+            };
+            seen += batch.num_rows() as u64;
+            // Checks are work for the processor: the other tasks of this thread must not wait for them.
+            let judged = tokio::task::spawn_blocking(move || {
+                let verdict = gate.judge(&batch);
+                (gate, verdict)
+            });
+            let (back, verdict) = judged.await.map_err(|error| RunError::ReaderLost { source: error.into() })?;
+            gate = back;
+            let verdict = verdict?;
+            report.run.rows_loaded += verdict.kept.num_rows() as u64;
+            report.run.rows_duplicate += verdict.duplicates;
+            report.run.warnings += verdict.warnings.len() as u64;
+            rejected += verdict.rejected.len() as u64;
+            let room = SAMPLES.saturating_sub(report.warnings.len());
+            report.warnings.extend(verdict.warnings.iter().take(room).map(sample));
+            for finding in verdict.rejected {
+                // Its reader ends early only with an error, which comes back below.
+                if findings.send(finding).await.is_err() {
+                    break;
+                }
+            }
+            if let Some(writer) = &mut writer {
+                writer.write(verdict.kept).await?;
+            }
+        }
+        drop((rows, findings));
+        report.rejects = quarantine.close().await?;
+        report.run.rows_read = seen + tally.unreadable();
+        report.run.rows_rejected = rejected + tally.unreadable();
+        self.balance(&report.run, &tally, quarantine.rows())?;
+        Ok(Checked { writer, quarantine })
+    }
+
+    /// The rows as they come to the checks: those of the source, or those that the transform makes of them.
+    async fn rows(&self, reading: Reading) -> Result<(SchemaRef, BoxStream<'static, Result<RecordBatch>>)> {
+        if self.pipeline.transform.is_none() {
+            let rows = reading.stream().map(|batch: Result<_, SourceError>| batch.map_err(Into::into));
+            return Ok((reading.schema(), rows.boxed()));
+        }
+        let result = self.transform(reading).await?;
+        Ok((Arc::clone(&result.schema), result.boxed()))
+    }
+
+    async fn transform(&self, reading: Reading) -> Result<QueryResult> {
+        let sql = self.pipeline.transform.as_ref().map(|transform| transform.sql.as_str()).unwrap_or_default();
+        let parsed = parse_transform(sql).map_err(|message| RunError::Transform { message })?;
+        let source = reading.into_table().map_err(|error| RunError::Evaluate { source: error.into() })?;
+        let context = self.engine.query_as(Principal::system());
+        let staged = || vec![(SOURCE.to_owned(), Arc::clone(&source))];
+        if let Some(with_places) = parsed.with_places
+            && let Ok(result) = context.sql_over(SqlRequest::new(with_places), staged()).await
+        {
+            return Ok(result);
+        }
+        // An aggregate without GROUP BY, or an error: the statement as it was written tells.
+        context.sql_over(SqlRequest::new(sql), staged()).await
+    }
+
+    /// No row may be lost or doubled between source, table and quarantine.
+    fn balance(&self, run: &RunRecord, tally: &Tally, quarantined: u64) -> Result<()> {
+        let is_untouched = self.pipeline.transform.is_none();
+        let read = if is_untouched { tally.rows() + tally.unreadable() } else { run.rows_read };
+        let accounted = run.rows_loaded + run.rows_rejected + run.rows_duplicate;
+        if read == run.rows_read && read == accounted && run.rows_rejected == quarantined {
+            return Ok(());
+        }
+        Err(RunError::Unbalanced {
+            read,
+            loaded: run.rows_loaded,
+            rejected: quarantined,
+            duplicate: run.rows_duplicate,
+        }
+        .into())
+    }
+
+    async fn commit(
+        &self,
+        table: Arc<TableDef>,
+        idempotency: Idempotency,
+        checked: Checked,
+        report: &mut LoadReport,
+    ) -> Result<LoadOutcome> {
+        let Some(writer) = checked.writer else { return Ok(LoadOutcome::DryRun) };
+        let files = writer.finish().await?;
+        failpoint::hit("after_data_files");
+        if files.rows() != report.run.rows_loaded {
+            return Err(RunError::Staged { loaded: report.run.rows_loaded, staged: files.rows() }.into());
+        }
+        failpoint::hit("before_quarantine_commit");
+        checked.quarantine.commit(self.committer).await?;
+        failpoint::hit("after_quarantine_commit");
+        report.run.finished_at = self.engine.clock().now();
+        let run = report.run.clone();
+        let request = CommitRequest { table, mode: self.pipeline.mode, files, idempotency, run };
+        failpoint::hit("before_data_commit");
+        let outcome = self.committer.commit(request).await?;
+        failpoint::hit("after_data_commit");
+        Ok(match outcome {
+            CommitOutcome::Committed { version } => {
+                report.run.version = Some(version);
+                LoadOutcome::Loaded
+            }
+            // Another process was faster with the same content: its rows are the table's.
+            CommitOutcome::AlreadyCommitted { version } => {
+                report.run.status = RunStatus::Unchanged;
+                report.run.version = Some(version);
+                report.run.rows_loaded = 0;
+                LoadOutcome::Unchanged
+            }
+        })
+    }
+}
+
+/// The source with the scale of this load.
+fn scaled(mut def: SourceDef, scale: f64) -> SourceDef {
+    if let SourceDef::Synthetic(generator) = &mut def {
+        generator.scale *= scale;
+    }
+    def
+}
+
+/// A finding as a report shows it.
+fn sample(finding: &Finding) -> RejectSample {
+    RejectSample {
+        file: finding.place.as_ref().map(|place| place.file.to_string()).unwrap_or_default(),
+        line: finding.place.as_ref().map(|place| place.line).unwrap_or_default(),
+        column: finding.column.clone(),
+        reason: finding.reason.clone(),
+        message: finding.message.clone(),
+    }
+}
