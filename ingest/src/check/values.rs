@@ -12,7 +12,7 @@ use chrono_tz::Asia::Shanghai;
 use unicode_normalization::UnicodeNormalization;
 use xiangyun_engine::catalog::ColumnType;
 
-use crate::source::text::{is_padding, trimmed};
+use crate::source::text::trimmed;
 
 /// Days from 0001-01-01 to 1970-01-01, as `chrono` counts them.
 const UNIX_EPOCH_FROM_CE: i32 = 719_163;
@@ -71,7 +71,10 @@ pub(super) fn parse(texts: &StringArray, column_type: ColumnType) -> Result<Arra
 /// the ends goes. Names are never treated like this: it changes characters.
 fn plain(text: &str) -> Cow<'_, str> {
     let text = trimmed(text);
-    if text.is_ascii() { Cow::Borrowed(text) } else { Cow::Owned(text.nfkc().filter(|c| !is_padding(*c)).collect()) }
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.nfkc().collect())
 }
 
 /// Digits without separators; a separator stands before each group of three, or nowhere.
@@ -242,9 +245,7 @@ fn small_number(text: &str) -> Option<u32> {
 /// Microseconds of UTC. A text with an offset is an instant; without one it is what a clock in China showed, the
 /// summer times of 1986 to 1991 included.
 fn timestamp(text: &str) -> Result<i64, &'static str> {
-    let plain = plain(text);
-    // NFKC turned no padding into spaces, and the space between date and time may have gone.
-    let text = if plain.contains(' ') || plain.contains('T') { plain } else { Cow::Owned(trimmed(text).to_owned()) };
+    let text = plain(text);
     for format in ["%Y-%m-%dT%H:%M:%S%.f%:z", "%Y-%m-%d %H:%M:%S%.f%:z", "%Y-%m-%dT%H:%M:%S%.f%#z"] {
         if let Ok(instant) = DateTime::parse_from_str(&text.replace('Z', "+00:00"), format) {
             return micros(instant.timestamp_micros(), instant.timestamp_subsec_nanos());

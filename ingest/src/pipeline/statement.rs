@@ -95,7 +95,7 @@ mod tests {
         let placed = |sql: &str| parse(sql).unwrap().with_places;
         assert_eq!(
             placed("select a, trim(b) as b from source where a <> ''").as_deref(),
-            Some("SELECT a, trim(b) AS b, _file, _line FROM source WHERE a <> '' ORDER BY _file, _line")
+            Some("SELECT a, TRIM(b) AS b, _file, _line FROM source WHERE a <> '' ORDER BY _file, _line")
         );
         assert_eq!(placed("select * from source").as_deref(), Some("SELECT * FROM source ORDER BY _file, _line"));
         assert!(placed("select a from source order by a limit 3").unwrap().ends_with("FROM source ORDER BY a LIMIT 3"));

@@ -59,11 +59,11 @@ fn checks_are_compiled_offline() {
         (r#"{ column = "amonut", rule = "not-null" }"#, "`market.trades` has no column `amonut`", "\"amonut\""),
         (r#"{ rule = "not-null" }"#, "this rule needs a `column`", "\"not-null\""),
         (r#"{ column = "id", rule = "uscc" }"#, "`id` is int64, and `uscc` is a rule for text", "\"uscc\""),
-        (r#"{ column = "uscc", rule = { pattern = "[" } }"#, "`[` is not a regular expression", "{ pattern"),
-        (r#"{ column = "on", rule = { between = ["2019-01-01", "soon"] } }"#, "`soon` is not a date", "{ between"),
-        (r#"{ column = "id", rule = { between = ["9", "1"] } }"#, "nothing lies between 9 and 1", "{ between"),
-        (r#"{ rule = { expression = "amount" } }"#, "it gives Decimal128(10, 2) and not true", "{ expression"),
-        (r#"{ rule = { expression = "amuont > 1" } }"#, "the expression cannot be planned", "{ expression"),
+        (r#"{ column = "uscc", rule = { pattern = "[" } }"#, "`[` is not a regular expression", "rule"),
+        (r#"{ column = "on", rule = { between = ["2019-01-01", "soon"] } }"#, "`soon` is not a date", "rule"),
+        (r#"{ column = "id", rule = { between = ["9", "1"] } }"#, "nothing lies between 9 and 1", "rule"),
+        (r#"{ rule = { expression = "amount" } }"#, "it gives Decimal128(10, 2) and not true", "rule"),
+        (r#"{ rule = { expression = "amuont > 1" } }"#, "the expression cannot be planned", "rule"),
     ] {
         let text = format!("{PIPELINE}checks = [{check}]\n");
         let (names, faults) = load(&[("tables/t.toml", TABLE), ("pipelines/p.toml", &text)]);
