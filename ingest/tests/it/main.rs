@@ -1,7 +1,10 @@
 //! Integration tests of `xiangyun-ingest`, one module a topic.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests, which say aloud what they skip")]
 
 mod commit;
 mod durability;
+mod figures;
 mod lake;
+mod loads;
 mod moto;
+mod workspace;
