@@ -4,7 +4,7 @@ use xiangyun_ingest::{LoadOptions, LoadOutcome};
 
 use crate::workspace::Lake;
 
-const TABLE: &str = r#"version = 1
+pub(crate) const TABLE: &str = r#"version = 1
 name = "market.trades"
 agency = "测试"
 owner = "tests"
@@ -19,7 +19,7 @@ columns = [
 ]
 "#;
 
-fn pipeline(mode: &str) -> String {
+pub(crate) fn pipeline(mode: &str) -> String {
     format!(
         "version = 1\nname = \"trades\"\ntable = \"market.trades\"\nmode = \"{mode}\"\n\
          source = {{ kind = \"csv\", path = \"data/*.csv\" }}\n"
@@ -80,6 +80,6 @@ async fn a_dry_run_counts_and_writes_nothing() {
         lake.ingest.load("trades", &options, std::sync::Arc::new(xiangyun_ingest::progress::Silent)).await.unwrap();
     assert_eq!(report.outcome, LoadOutcome::DryRun);
     assert_eq!((report.run.rows_loaded, report.rejects.len()), (1, 1));
-    let written = std::fs::read_dir(lake.folder.path().join("lake")).unwrap().count();
+    let written = std::fs::read_dir(lake.root().join("lake")).unwrap().count();
     assert_eq!(written, 0, "the lake's folder stays empty");
 }

@@ -4,6 +4,7 @@
 mod commit;
 mod durability;
 mod figures;
+mod kill;
 mod lake;
 mod loads;
 mod moto;

@@ -16,7 +16,7 @@ use xiangyun_ingest::progress::Silent;
 use xiangyun_ingest::{Ingest, LoadOptions, LoadReport};
 
 pub(crate) struct Lake {
-    pub(crate) folder: TempDir,
+    pub(crate) folder: Option<TempDir>,
     pub(crate) ingest: Ingest,
 }
 
@@ -78,11 +78,21 @@ impl Lake {
         }
         fs::create_dir_all(folder.path().join("lake")).unwrap();
         let ingest = open(folder.path()).await;
-        Self { folder, ingest }
+        Self { folder: Some(folder), ingest }
+    }
+
+    /// A project that is there already.
+    pub(crate) async fn at(root: &Path) -> Self {
+        Self { folder: None, ingest: open(root).await }
+    }
+
+    /// The project's folder, for a lake that [`Self::open`] made.
+    pub(crate) fn root(&self) -> &Path {
+        self.folder.as_ref().unwrap().path()
     }
 
     pub(crate) fn write(&self, path: &str, bytes: &[u8]) {
-        fs::write(self.folder.path().join(path), bytes).unwrap();
+        fs::write(self.root().join(path), bytes).unwrap();
     }
 
     pub(crate) async fn load(&self, pipeline: &str) -> Result<LoadReport> {
