@@ -3,6 +3,7 @@
 
 mod commit;
 mod durability;
+mod docs;
 mod figures;
 mod kill;
 mod lake;
