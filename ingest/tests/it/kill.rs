@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use xiangyun_ingest::failpoint;
 
-use crate::workspace::Lake;
 use crate::loads::{TABLE, pipeline};
+use crate::workspace::Lake;
 
 const ROOT: &str = "KILL_TEST_ROOT";
 /// Good rows, and rows that end in quarantine.

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests, which say aloud what they skip")]
 
 mod commit;
-mod durability;
 mod docs;
+mod durability;
 mod figures;
 mod kill;
 mod lake;
