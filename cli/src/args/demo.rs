@@ -12,13 +12,6 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "DIR", default_value = "demo")]
     pub(crate) dir: PathBuf,
     /// Multiplies the rows of the synthetic tables [default: what was loaded before, else 1]
-    #[arg(long, value_name = "N", value_parser = scale)]
+    #[arg(long, value_name = "N", value_parser = super::scale)]
     pub(crate) scale: Option<f64>,
-}
-
-fn scale(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(scale) if scale > 0.0 && scale <= 1000.0 => Ok(scale),
-        _ => Err("a number above 0 and up to 1000".into()),
-    }
 }

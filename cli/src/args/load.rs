@@ -9,4 +9,7 @@ pub(crate) struct LoadArgs {
     /// Read, transform and check; commit nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Multiplies the rows of synthetic sources
+    #[arg(long, value_name = "N", value_parser = super::scale)]
+    pub(crate) scale: Option<f64>,
 }

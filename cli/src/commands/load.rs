@@ -22,7 +22,7 @@ pub(super) async fn run(session: &Session, args: &LoadArgs) -> anyhow::Result<()
         note("the project has no pipelines: declare one in pipelines/*.toml");
         return Ok(());
     }
-    let options = LoadOptions { dry_run: args.dry_run, scale: None };
+    let options = LoadOptions { dry_run: args.dry_run, scale: args.scale };
     let mut output = Output::open(&session.global)?;
     let summary = load_all(session, &ingest, &pipelines, &options, WARNINGS_TOLD).await;
     output.rows(summary.rows()?).await?;

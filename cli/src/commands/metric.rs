@@ -64,7 +64,7 @@ fn list(metrics: &[MetricSummary]) -> anyhow::Result<RecordBatch> {
         names.join(", ")
     };
     Ok(RecordBatch::try_from_iter_with_nullable([
-        ("metric", text(metrics.iter().map(|metric| Some(&metric.name))), false),
+        ("name", text(metrics.iter().map(|metric| Some(&metric.name))), false),
         ("title", text(metrics.iter().map(|metric| Some(both(&metric.title)))), false),
         ("kind", text(metrics.iter().map(|metric| Some(&metric.kind))), false),
         ("unit", text(metrics.iter().map(|metric| metric.unit.as_ref())), true),

@@ -5,6 +5,7 @@ use xiangyun_engine::query::SqlRequest;
 
 use crate::args::{TableArgs, TableCommand};
 use crate::output::{Output, count, instant, text};
+use crate::report::plural;
 use crate::session::Session;
 
 /// Looks at tables.
@@ -43,9 +44,10 @@ pub(crate) fn list(tables: &[TableSummary]) -> anyhow::Result<RecordBatch> {
         TableKind::System => "system",
     };
     Ok(RecordBatch::try_from_iter_with_nullable([
-        ("table", text(tables.iter().map(|table| Some(table.name.to_string()))), false),
+        ("name", text(tables.iter().map(|table| Some(table.name.to_string()))), false),
         ("kind", text(tables.iter().map(|table| Some(kind(table.kind)))), false),
-        ("title", text(tables.iter().map(|table| Some(title(&table.title, table.synthetic)))), false),
+        ("title", text(tables.iter().map(|table| Some(both(&table.title)))), false),
+        ("synthetic", text(tables.iter().map(|table| Some(yes(table.synthetic)))), false),
         ("rows", count(tables.iter().map(|table| table.rows)), true),
         ("files", count(tables.iter().map(|table| table.files)), true),
         ("size_bytes", count(tables.iter().map(|table| table.size_bytes)), true),
@@ -58,11 +60,10 @@ pub(crate) fn list(tables: &[TableSummary]) -> anyhow::Result<RecordBatch> {
 /// A table's columns as rows.
 pub(crate) fn columns(detail: &TableDetail) -> anyhow::Result<RecordBatch> {
     let columns = &detail.columns;
-    let yes = |yes| if yes { "yes" } else { "no" };
     let words = |bilingual: &Option<Bilingual>| bilingual.as_ref().map(both);
-    let key = |name: &String| if detail.primary_key.contains(name) { "yes" } else { "no" };
+    let key = |name: &String| yes(detail.primary_key.contains(name));
     Ok(RecordBatch::try_from_iter_with_nullable([
-        ("column", text(columns.iter().map(|column| Some(&column.name))), false),
+        ("name", text(columns.iter().map(|column| Some(&column.name))), false),
         ("type", text(columns.iter().map(|column| Some(&column.column_type))), false),
         ("nullable", text(columns.iter().map(|column| Some(yes(column.nullable)))), false),
         ("key", text(columns.iter().map(|column| Some(key(&column.name)))), false),
@@ -95,10 +96,14 @@ fn history(commits: &[CommitSummary]) -> anyhow::Result<RecordBatch> {
 /// What is known of a table beside its columns, a line each.
 pub(crate) fn facts(detail: &TableDetail) -> Vec<String> {
     let summary = &detail.summary;
-    let mut lines = vec![format!("{}: {}", summary.name, title(&summary.title, summary.synthetic))];
+    let mut lines = vec![format!("{}: {}", summary.name, both(&summary.title))];
     let mut fact = |name: &str, value: Option<String>| {
         lines.extend(value.filter(|value| !value.is_empty()).map(|value| format!("  {name}: {value}")));
     };
+    fact(
+        "synthetic",
+        summary.synthetic.then(|| "合成数据，由生成器产生 / made by the generator, no real records".into()),
+    );
     fact("description", Some(both(&detail.description)));
     fact("agency", Some(summary.agency.clone()));
     fact("owner", Some(detail.owner.clone()));
@@ -109,8 +114,9 @@ pub(crate) fn facts(detail: &TableDetail) -> Vec<String> {
     fact("primary key", joined(&detail.primary_key));
     let state = |version| {
         let at = summary.committed_at.map(|at| format!(" of {}", at.format("%Y-%m-%dT%H:%M:%SZ"))).unwrap_or_default();
-        let (rows, files) = (summary.rows.unwrap_or(0), summary.files.unwrap_or(0));
-        format!("{version}{at}, {rows} rows in {files} files, {} bytes", summary.size_bytes.unwrap_or(0))
+        let part = |count: Option<u64>, noun| plural(usize::try_from(count.unwrap_or(0)).unwrap_or(usize::MAX), noun);
+        let (rows, files) = (part(summary.rows, "row"), part(summary.files, "file"));
+        format!("{version}{at}, {rows} in {files}, {}", part(summary.size_bytes, "byte"))
     };
     match (summary.kind, summary.version) {
         (TableKind::Table, None) => fact("version", Some("never loaded".into())),
@@ -121,8 +127,8 @@ pub(crate) fn facts(detail: &TableDetail) -> Vec<String> {
     lines
 }
 
-fn title(title: &Bilingual, synthetic: bool) -> String {
-    format!("{}{}", both(title), if synthetic { " (合成数据, synthetic)" } else { "" })
+fn yes(yes: bool) -> &'static str {
+    if yes { "yes" } else { "no" }
 }
 
 /// Chinese and English beside each other.

@@ -36,7 +36,8 @@ pub(crate) struct Output {
     format: OutputFormat,
     rows: usize,
     quiet: bool,
-    written: u64,
+    /// An empty line goes before the next result, to tell it from the one before.
+    separate: bool,
 }
 
 impl Output {
@@ -54,7 +55,7 @@ impl Output {
             Some(path) => Destination::file(path)?,
             None => Destination::stdout(),
         };
-        Ok(Self { destination, format, rows, quiet: global.quiet, written: 0 })
+        Ok(Self { destination, format, rows, quiet: global.quiet, separate: false })
     }
 
     /// The format in force.
@@ -65,6 +66,11 @@ impl Output {
     /// Changes the format, in the interactive shell.
     pub(crate) fn set_format(&mut self, format: OutputFormat) {
         self.format = format;
+    }
+
+    /// The next result stands by itself: in the shell a prompt is in front of it.
+    pub(crate) fn begin(&mut self) {
+        self.separate = false;
     }
 
     /// Whether several results can follow each other.
@@ -126,10 +132,10 @@ impl Output {
         mut batches: impl Stream<Item = anyhow::Result<RecordBatch>> + Unpin,
         truncated: impl Fn() -> bool,
     ) -> anyhow::Result<Shown> {
-        if self.written > 0 && self.format.is_text() {
+        if self.separate && self.format.is_text() {
             self.destination.write(b"\n")?;
         }
-        self.written += 1;
+        self.separate = true;
         let OutputFormat::Encoded(format) = self.format else {
             return self.table(schema, batches).await;
         };

@@ -14,7 +14,7 @@ use xiangyun_engine::{Error, FunctionDoc, QueryContext};
 
 use crate::commands::{table_columns, table_facts, tables_as_rows};
 use crate::output::{Output, OutputFormat, note, text};
-use crate::report::{self, Interrupted, SqlFailure};
+use crate::report::{self, SqlFailure};
 use crate::settings::Environment;
 use crate::sql_text::statements;
 use editor::Prompt;
@@ -56,6 +56,7 @@ enum After {
 impl Shell {
     /// Runs a line. What fails is told, and the shell goes on.
     async fn run(&mut self, line: &str) -> anyhow::Result<After> {
+        self.output.begin();
         let done = match Meta::parse(line) {
             Some(Ok(Meta::Quit)) => return Ok(After::Leave),
             Some(Ok(command)) => self.command(command).await,
@@ -79,7 +80,10 @@ impl Shell {
             // Ctrl-C drops the query, which cancels it, and leaves the shell
             let rows = tokio::select! {
                 rows = self.query(&line[range]) => rows,
-                _ = tokio::signal::ctrl_c() => Err(Interrupted.into()),
+                _ = tokio::signal::ctrl_c() => {
+                    note("cancelled");
+                    return Ok(());
+                }
             };
             let rows = rows.map_err(|error| match error.downcast::<Error>() {
                 Ok(error) => SqlFailure::new(error, "statement", line, start).into(),

@@ -6,7 +6,7 @@ use crate::support::Project;
 fn metrics_are_listed() {
     let document: Value = serde_json::from_str(&Project::new().run(["metric", "list", "--json"]).ok()).unwrap();
     let metric = &document["rows"][0];
-    assert_eq!((&metric["metric"], &metric["kind"]), (&"decisions".into(), &"simple".into()));
+    assert_eq!((&metric["name"], &metric["kind"]), (&"decisions".into(), &"simple".into()));
     assert_eq!(metric["title"], "许可决定数 / Permit decisions");
     assert_eq!(metric["grains"], "day, month, quarter, year");
 }

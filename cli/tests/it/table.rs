@@ -7,9 +7,9 @@ fn tables_are_listed_with_their_state() {
     let project = Project::loaded();
     let document: Value = serde_json::from_str(&project.run(["table", "list", "--json"]).ok()).unwrap();
     let tables = document["rows"].as_array().unwrap();
-    let table = tables.iter().find(|table| table["table"] == "permits.decisions").unwrap();
+    let table = tables.iter().find(|table| table["name"] == "permits.decisions").unwrap();
     assert_eq!((&table["kind"], &table["rows"], &table["version"]), (&"table".into(), &"3".into(), &"0".into()));
-    assert_eq!(table["title"], "许可决定 / Permit decisions");
+    assert_eq!((&table["title"], &table["synthetic"]), (&"许可决定 / Permit decisions".into(), &"no".into()));
 }
 
 #[test]
