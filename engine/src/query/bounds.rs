@@ -1,5 +1,8 @@
-//! Functions whose result can be far larger than their arguments, each bounded before it runs. DataFusion's memory
-//! pool does not see what a scalar function allocates, so `repeat('a', 2000000000)` would take the process down.
+//! Functions that are looked at before they run.
+//!
+//! Some give results far larger than their arguments. DataFusion's memory pool does not see what a scalar function
+//! allocates, so `repeat('a', 2000000000)` would take the process down. And `to_char` takes strftime's patterns:
+//! `YYYY-MM`, which other databases understand, would be answered with the text `YYYY-MM`.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -23,9 +26,20 @@ const MAX_CALL_BYTES: u128 = 256 << 20;
 /// Estimates the bytes that a call makes: never less than half of what it will be.
 type Weigh = fn(&ScalarFunctionArgs) -> Result<u128>;
 
+/// What is looked at before a call.
+#[derive(Clone, Copy)]
+enum Guard {
+    Weight(Weigh),
+    Pattern,
+}
+
 /// The bounded form of `function`, or none where it needs no bound.
 pub(crate) fn bounded(function: &Arc<ScalarUDF>) -> Option<ScalarUDF> {
     let weigh: Weigh = match function.name() {
+        "to_char" => {
+            let guarded = Bounded { inner: Arc::clone(function), guard: Guard::Pattern };
+            return Some(ScalarUDF::new_from_impl(guarded));
+        }
         "repeat" => |args| sum(args, &[bytes, count], |row| row[0] * row[1]),
         "lpad" | "rpad" => |args| sum(args, &[bytes, count], |row| row[0] + 4 * row[1]),
         "array_repeat" => |args| sum(args, &[bytes, count], |row| (row[0] + 8) * row[1]),
@@ -38,7 +52,7 @@ pub(crate) fn bounded(function: &Arc<ScalarUDF>) -> Option<ScalarUDF> {
         "range" | "generate_series" => series,
         _ => return None,
     };
-    Some(ScalarUDF::new_from_impl(Bounded { inner: Arc::clone(function), weigh }))
+    Some(ScalarUDF::new_from_impl(Bounded { inner: Arc::clone(function), guard: Guard::Weight(weigh) }))
 }
 
 /// One number a row, or one for all rows.
@@ -155,10 +169,26 @@ fn positions(value: &ColumnarValue, rows: usize) -> Result<Vec<Option<i128>>> {
     })
 }
 
-/// A function that is weighed before it is called, and otherwise itself.
+/// Refuses a date pattern without a single strftime field.
+fn check_pattern(args: &ScalarFunctionArgs) -> Result<()> {
+    let Some(pattern) = args.args.get(1) else { return Ok(()) };
+    let patterns = match pattern {
+        ColumnarValue::Scalar(scalar) => scalar.to_array()?,
+        ColumnarValue::Array(array) => Arc::clone(array),
+    };
+    let patterns = cast(&patterns, &DataType::Utf8)?;
+    match patterns.as_string::<i32>().iter().flatten().find(|pattern| !pattern.contains('%')) {
+        Some(pattern) => Err(DataFusionError::Execution(format!(
+            "`{pattern}` is no pattern of to_char: write its fields as strftime does, as in `%Y-%m-%d`"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// A function that is looked at before it is called, and otherwise itself.
 struct Bounded {
     inner: Arc<ScalarUDF>,
-    weigh: Weigh,
+    guard: Guard,
 }
 
 impl fmt::Debug for Bounded {
@@ -184,12 +214,17 @@ impl Hash for Bounded {
 
 impl ScalarUDFImpl for Bounded {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let weight = (self.weigh)(&args)?;
-        if weight > MAX_CALL_BYTES {
-            return Err(DataFusionError::ResourcesExhausted(format!(
-                "`{}` would make {weight} bytes at once, and {MAX_CALL_BYTES} are allowed",
-                self.inner.name()
-            )));
+        match self.guard {
+            Guard::Weight(weigh) => {
+                let weight = weigh(&args)?;
+                if weight > MAX_CALL_BYTES {
+                    return Err(DataFusionError::ResourcesExhausted(format!(
+                        "`{}` would make {weight} bytes at once, and {MAX_CALL_BYTES} are allowed",
+                        self.inner.name()
+                    )));
+                }
+            }
+            Guard::Pattern => check_pattern(&args)?,
         }
         self.inner.invoke_with_args(args)
     }
