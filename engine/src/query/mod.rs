@@ -1,8 +1,8 @@
 //! Queries for one principal: the read-only gate, limits, cancellation, result streams.
 //!
-//! A statement passes, in this order: [`statement`] (size, one statement, reading only), [`scope`] (names become
-//! tables, each pinned to one version, by way of [`crate::policy`]), [`planner`] (a logical plan, parameters bound),
-//! [`gate`] (the plan holds reading nodes only), [`run`] (deadline, row limit, stream).
+//! A statement passes, in this order: `statement` (size, one statement, reading only), `scope` (names become
+//! tables, each pinned to one version, by way of `policy`), `planner` (a logical plan, parameters bound),
+//! `gate` (the plan holds reading nodes only), `run` (deadline, row limit, stream).
 
 mod bounds;
 mod check;

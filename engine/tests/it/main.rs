@@ -1,12 +1,13 @@
 //! The engine over real lakes in temporary folders.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-mod lake;
 mod cancellation;
 mod checks;
 mod functions;
 mod functions_slt;
+mod lake;
 mod limits;
+mod panics;
 mod records;
 mod slt;
 mod support;
