@@ -132,6 +132,8 @@ pub enum Duplicates {
     /// Load the first, put the others into quarantine.
     #[default]
     Reject,
+    /// Load all of them: rows are not compared, which a load without repeated rows need not pay for.
+    Keep,
 }
 
 /// A check of a column or row.

@@ -21,7 +21,7 @@ use crate::pipeline::{Duplicates, OnFail, PipelineDef, nullable_schema};
 use crate::source::RAW_LIMIT_BYTES;
 use crate::source::text::truncated;
 
-/// Decides row by row. It remembers the keys of all rows it let through.
+/// Decides row by row. It remembers the keys of all rows it let through, unless duplicates are kept.
 #[derive(Debug)]
 pub(super) struct Gate {
     columns: Vec<ColumnPlan>,
@@ -29,7 +29,8 @@ pub(super) struct Gate {
     open_schema: SchemaRef,
     schema: SchemaRef,
     checks: Vec<CompiledCheck>,
-    duplicated: Duplicated,
+    /// None where rows are not compared.
+    duplicated: Option<Duplicated>,
     duplicates: Duplicates,
 }
 
@@ -70,8 +71,9 @@ impl Gate {
             [] => (0..table.columns.len()).collect(),
             names => names.iter().filter_map(|name| open_schema.index_of(name).ok()).collect(),
         };
-        let duplicated = Duplicated::try_new(&open_schema, key).map_err(unchecked)?;
         let duplicates = pipeline.duplicates;
+        let compares = duplicates != Duplicates::Keep;
+        let duplicated = compares.then(|| Duplicated::try_new(&open_schema, key)).transpose().map_err(unchecked)?;
         Ok(Self { columns, open_schema, schema: table.arrow_schema(), checks, duplicated, duplicates })
     }
 
@@ -104,7 +106,10 @@ impl Gate {
             }
         }
         let passed: BooleanArray = (0..rows.num_rows()).map(|row| Some(!rejected.contains_key(&row))).collect();
-        let repeated = self.duplicated.of(&typed.batch, &passed).map_err(unchecked)?;
+        let repeated = match &mut self.duplicated {
+            Some(duplicated) => duplicated.of(&typed.batch, &passed).map_err(unchecked)?,
+            None => BooleanArray::from(vec![false; rows.num_rows()]),
+        };
         let mut left_out = 0;
         for row in (0..repeated.len()).filter(|row| repeated.value(*row)) {
             let failure = || Failure {
@@ -118,6 +123,7 @@ impl Gate {
                 Duplicates::Remove => left_out += 1,
                 Duplicates::Warn => warned.push(failure()),
                 Duplicates::Reject => reject(&mut rejected, failure()),
+                Duplicates::Keep => {}
             }
         }
         let removes = self.duplicates == Duplicates::Remove;

@@ -78,6 +78,7 @@ fn duplicates_are_removed_loaded_or_rejected() {
     assert_eq!(counts(Duplicates::Remove), (2, 0, 0, 1));
     assert_eq!(counts(Duplicates::Warn), (3, 0, 1, 0));
     assert_eq!(counts(Duplicates::Reject), (2, 1, 0, 0));
+    assert_eq!(counts(Duplicates::Keep), (3, 0, 0, 0));
 }
 
 #[test]
