@@ -37,8 +37,14 @@ async fn a_filter_and_a_limit_reach_the_metric() {
     let filter = encoded("channel = 'nowhere'");
     let body = lake.get(&format!("/v1/metrics/cases?by=channel&where={filter}")).await.json();
     assert_eq!(body["row_count"], 0, "{body}");
-    let body = lake.get("/v1/metrics/cases?by=channel&limit=1&order=-channel").await.json();
-    assert_eq!(body["row_count"], 1, "{body}");
+    let all = lake.get("/v1/metrics/cases?by=channel&order=-channel").await.json();
+    let count = all["row_count"].as_u64().unwrap();
+    assert!(count > 1 && all["truncated"] == false, "{all}");
+    for (limit, rows, truncated) in [(1, 1, true), (count, count, false)] {
+        let body = lake.get(&format!("/v1/metrics/cases?by=channel&limit={limit}&order=-channel")).await.json();
+        assert_eq!((&body["row_count"], &body["truncated"]), (&json!(rows), &json!(truncated)), "{body}");
+        assert_eq!(body["rows"][0], all["rows"][0]);
+    }
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ impl QueryContext {
         let today = self.engine().clock().today();
         let mut planned = None;
         let result = self
-            .plan_over(query.to_string(), &tables, None, |state, scope| {
+            .plan_over(query.to_string(), &tables, query.limit, |state, scope| {
                 let plans = tables.iter().map(|table| Ok((table.clone(), scan(table, scope)?)));
                 let answer = models.plan(&query, state, &plans.collect::<Result<_>>()?, today)?;
                 let plan = answer.plan.clone();

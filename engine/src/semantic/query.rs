@@ -35,7 +35,7 @@ pub struct MetricQuery {
     pub from: Option<NaiveDate>,
     /// Last day, inclusive.
     pub to: Option<NaiveDate>,
-    /// Rows at the most.
+    /// Rows at the most; past it the answer ends and says that it was truncated. None: the principal's own limit.
     pub limit: Option<usize>,
     /// Columns to order by, each with `-` in front for descending; period, then dimensions unless said.
     pub order: Vec<String>,

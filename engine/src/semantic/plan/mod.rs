@@ -50,7 +50,8 @@ pub struct MetricPlan {
 
 impl Models {
     /// Plans `query`. `tables` holds a plan of every table and view that [`Models::tables`] names, pinned and as the
-    /// principal may see it; `today` is what regions "as is" mean.
+    /// principal may see it; `today` is what regions "as is" mean. The query's `limit` is no part of the plan: whoever
+    /// runs it cuts the rows, and so knows that there were more.
     ///
     /// # Errors
     /// `NotFound` for an unknown metric; `InvalidInput` for what does not fit it, with the nearest name or what to give
@@ -235,7 +236,7 @@ impl Planner<'_> {
         self.finish(rows, figure.value, figure.reason)
     }
 
-    /// Projects, sorts, cuts, and gives the columns their public names.
+    /// Projects, sorts, and gives the columns their public names.
     fn finish(&self, rows: LogicalPlanBuilder, value: Expr, reason: Expr) -> Result<LogicalPlan, DataFusionError> {
         let question = self.question;
         // Internal names, in the order that `Question::order` counts by.
@@ -262,11 +263,7 @@ impl Planner<'_> {
             public.extend(key.label().map(|label| column(&label_name(at)).alias(label)));
         }
         public.extend([column("value"), column("reason")]);
-        let rows = rows.project(public)?;
-        match question.limit {
-            Some(limit) => rows.limit(0, Some(limit))?.build(),
-            None => rows.build(),
-        }
+        rows.project(public)?.build()
     }
 
     /// The day that names are of, where codes stay as they were: the period's last, or the range's, or today.

@@ -25,7 +25,6 @@ pub(super) struct Question<'a> {
     pub(super) to: Option<NaiveDate>,
     /// Columns to sort by, as places among period, keys, labels and value; true for ascending.
     pub(super) order: Vec<(usize, bool)>,
-    pub(super) limit: Option<usize>,
     /// How regions are read, where any is used or the reading was asked for.
     pub(super) regions: Option<RegionMode>,
 }
@@ -93,7 +92,6 @@ impl<'a> Question<'a> {
             from: query.from,
             to: query.to,
             order,
-            limit: query.limit,
             regions: if uses_region { Some(mode) } else { query.regions },
         })
     }
