@@ -14,7 +14,9 @@ use datafusion::common::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{FutureExt, Stream, StreamExt};
 use tokio::time::{Instant, Sleep};
 
@@ -123,7 +125,15 @@ async fn start(
     let physical = state.create_physical_plan(&plan).await.map_err(|error| from_datafusion(&error))?;
     let physical = stoppable(physical, stop).map_err(|error| from_datafusion(&error))?;
     let stream = execute_stream(physical, state.task_ctx()).map_err(|error| from_datafusion(&error))?;
-    Ok((stream, schema))
+    Ok((detached(stream), schema))
+}
+
+/// The stream, polled by a task of its own. An operator that is busy holds that task and not the one that waits for the
+/// rows: whoever waits can leave, or see the deadline pass, at any moment, and the stream is asked to stop.
+fn detached(mut stream: SendableRecordBatchStream) -> SendableRecordBatchStream {
+    let schema = stream.schema();
+    let polled = futures::stream::poll_fn(move |cx| with_room(|| stream.poll_next_unpin(cx)));
+    spawn_buffered(Box::pin(RecordBatchStreamAdapter::new(schema, polled)), 1)
 }
 
 fn first_duplicate(schema: &Schema) -> Option<&str> {
@@ -238,7 +248,7 @@ impl Stream for Rows {
                 return this.fail(error);
             }
             // A panic that only ended the stream would make half an answer look whole.
-            let polled = std::panic::catch_unwind(AssertUnwindSafe(|| with_room(|| input.poll_next_unpin(cx))));
+            let polled = std::panic::catch_unwind(AssertUnwindSafe(|| input.poll_next_unpin(cx)));
             let batch = match polled {
                 Err(panic) => return this.fail(panicked(panic.as_ref())),
                 Ok(Poll::Pending) => return Poll::Pending,
