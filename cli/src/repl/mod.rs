@@ -32,7 +32,13 @@ pub(crate) async fn run(queries: QueryContext, output: Output, environment: &Env
     loop {
         // reading blocks the thread; the runtime moves its other work away
         match tokio::task::block_in_place(|| editor.read_line(&Prompt))? {
-            Signal::Success(line) if shell.run(&line).await? == After::Leave => break,
+            Signal::Success(line) => {
+                // written now, so that a shell that is killed keeps its history; without it the shell still works
+                let _ = editor.sync_history();
+                if shell.run(&line).await? == After::Leave {
+                    break;
+                }
+            }
             Signal::CtrlD => break,
             _ => {} // Ctrl-C drops the line
         }

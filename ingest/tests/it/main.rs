@@ -9,5 +9,4 @@ mod kill;
 mod lake;
 mod loads;
 mod moto;
-mod twin;
 mod workspace;
