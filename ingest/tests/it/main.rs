@@ -4,6 +4,7 @@
 mod commit;
 mod docs;
 mod durability;
+mod example;
 mod figures;
 mod kill;
 mod lake;
