@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use xiangyun_ingest::LoadOutcome;
 
-use crate::workspace::{Lake, enterprise_pipeline, enterprise_table};
-
-const COLUMNS: &str = "source_year, name, uscc, registered_on, enterprise_type, registered_capital_raw, \
-                       business_scope, province, prefecture, address";
+use crate::workspace::{
+    ENTERPRISE_COLUMNS as COLUMNS, Lake, chinese_enterprise_pipeline, enterprise_pipeline, enterprise_table,
+};
 
 fn real(file: &str) -> Option<String> {
     let Some(folder) = std::env::var_os("XIANGYUN_REAL_DATA") else {
@@ -46,12 +45,7 @@ async fn jilin_loads_to_the_published_sums() {
 async fn the_gb18030_file_gives_the_rows_of_its_utf8_twin() {
     let Some(path) = real("dirty_enterprise_jilin_2005.gb18030.csv.gz") else { return };
     let Some(twin) = real("enterprise_jilin_1978-2019.csv.gz") else { return };
-    let select = r#"'2005' as source_year, "企业名称" as name, "统一社会信用代码" as uscc, "注册日期" as registered_on,
-        "企业类型" as enterprise_type, "注册资金" as registered_capital_raw, "经营范围" as business_scope,
-        "所在省份" as province, "地区" as prefecture, "注册地址" as address"#;
-    let pipeline =
-        enterprise_pipeline(&path, select, "warn").replace("registered_capital_raw like", "\"注册资金\" like");
-    let pipeline = pipeline.replace("replace(registered_capital_raw,", "replace(\"注册资金\",");
+    let pipeline = chinese_enterprise_pipeline(&path, "warn");
     let gb = Lake::open(&[("tables/e.toml", enterprise_table().as_bytes()), ("pipelines/e.toml", pipeline.as_bytes())])
         .await;
     let report = gb.load("enterprises").await.unwrap();
@@ -67,12 +61,7 @@ async fn the_gb18030_file_gives_the_rows_of_its_utf8_twin() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_malformed_row_ends_in_quarantine() {
     let Some(path) = real("enterprise_malformed_rows.csv") else { return };
-    let select = r#"'x' as source_year, "企业名称" as name, "统一社会信用代码" as uscc, "注册日期" as registered_on,
-        "企业类型" as enterprise_type, "注册资金" as registered_capital_raw, "经营范围" as business_scope,
-        "所在省份" as province, "地区" as prefecture, "注册地址" as address"#;
-    let pipeline =
-        enterprise_pipeline(&path, select, "warn").replace("registered_capital_raw like", "\"注册资金\" like");
-    let pipeline = pipeline.replace("replace(registered_capital_raw,", "replace(\"注册资金\",");
+    let pipeline = chinese_enterprise_pipeline(&path, "warn");
     let lake =
         Lake::open(&[("tables/e.toml", enterprise_table().as_bytes()), ("pipelines/e.toml", pipeline.as_bytes())])
             .await;

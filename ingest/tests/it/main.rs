@@ -10,4 +10,5 @@ mod kill;
 mod lake;
 mod loads;
 mod moto;
+mod twin;
 mod workspace;

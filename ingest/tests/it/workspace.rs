@@ -49,7 +49,11 @@ columns = [{}]
     )
 }
 
-/// Loads `path`; `columns` maps the transform's input where the header is Chinese.
+/// The columns of the enterprise files.
+pub(crate) const ENTERPRISE_COLUMNS: &str = "source_year, name, uscc, registered_on, enterprise_type, \
+                                             registered_capital_raw, business_scope, province, prefecture, address";
+
+/// Loads `path`; `select` gives the table's columns but the capital, which is added.
 pub(crate) fn enterprise_pipeline(path: &str, select: &str, duplicates: &str) -> String {
     format!(
         r#"version = 1
@@ -65,6 +69,16 @@ transform = {{ sql = """select {select},
 "#
     )
     .replace("rows_of_source", "source")
+}
+
+/// As [`enterprise_pipeline`], for a file with the original Chinese header in its original order.
+pub(crate) fn chinese_enterprise_pipeline(path: &str, duplicates: &str) -> String {
+    let select = r#"substr("注册日期", 1, 4) as source_year, "企业名称" as name, "统一社会信用代码" as uscc,
+        "注册日期" as registered_on, "企业类型" as enterprise_type, "注册资金" as registered_capital_raw,
+        "经营范围" as business_scope, "所在省份" as province, "地区" as prefecture, "注册地址" as address"#;
+    enterprise_pipeline(path, select, duplicates)
+        .replace("registered_capital_raw like", "\"注册资金\" like")
+        .replace("replace(registered_capital_raw,", "replace(\"注册资金\",")
 }
 
 impl Lake {
