@@ -57,15 +57,11 @@ fn metric_query(metric: String, params: &mut Params) -> Result<MetricQuery> {
 /// What a reader needs beside the rows to quote the figure: its definition, and how regions were read. Members of a JSON
 /// document in front of the rows, on every door.
 pub fn head(answer: &MetricAnswer) -> Map<String, Value> {
-    let region_label = answer.regions.map(|mode| match mode {
-        RegionMode::AsWas => json!({"zh": "原区划", "en": "divisions as they were"}),
-        RegionMode::AsIs => json!({"zh": "现区划", "en": "divisions of today"}),
-    });
     let members = [
         ("metric", json!(answer.metric)),
         ("grain", json!(answer.grain)),
         ("regions", json!(answer.regions)),
-        ("regions_label", json!(region_label)),
+        ("regions_label", json!(answer.regions.map(RegionMode::label))),
         ("synthetic", json!(answer.synthetic)),
         ("columns", json!(answer.columns)),
     ];

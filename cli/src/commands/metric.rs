@@ -23,11 +23,7 @@ pub(super) async fn ask(queries: &QueryContext, output: &mut Output, query: Metr
     let answer = queries.metric(query).await?;
     let metric = &answer.metric;
     let unit = metric.unit.as_ref().map(|unit| format!(" [{unit}]")).unwrap_or_default();
-    let regions = match answer.regions {
-        Some(RegionMode::AsWas) => ", 原区划 / divisions as they were",
-        Some(RegionMode::AsIs) => ", 现区划 / divisions as they are",
-        None => "",
-    };
+    let regions = answer.regions.map(|mode| format!(", {}", both(&mode.label()))).unwrap_or_default();
     let synthetic = if answer.synthetic { ", 合成数据 / synthetic data" } else { "" };
     output.note(&format!("{}{unit}{regions}{synthetic}", both(&metric.title)));
     let head = xiangyun_api::metric_head(&answer); // the same document as over HTTP

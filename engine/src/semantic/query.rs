@@ -15,9 +15,22 @@ use crate::query::QueryResult;
 pub enum RegionMode {
     /// 原区划: the division as it was when the record was made.
     AsWas,
-    /// 现区划: the division that holds the place today. Where a code has several successors the record keeps its old
-    /// code and the answer says how many did.
+    /// 现区划: the division that holds the place today. A code that was split among several, or dissolved without an
+    /// heir, has no such division: its records keep it, and [`Self::label`] says so.
     AsIs,
+}
+
+impl RegionMode {
+    /// How divisions were read, in words that stand beside every figure.
+    pub fn label(self) -> Bilingual {
+        let (zh, en) = match self {
+            Self::AsWas => ("原区划", "divisions as they were"),
+            Self::AsIs => {
+                ("现区划（已拆分或撤销的保留原代码）", "divisions of today, codes split or dissolved since unchanged")
+            }
+        };
+        Bilingual { zh: zh.into(), en: en.into() }
+    }
 }
 
 /// A question to one metric.
