@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::functions::{self, Reference};
 use crate::policy::Principal;
 use crate::project::{Diagnostics, Project};
-use crate::query::{self, Limits, LogQueries, QueryContext, QuerySink, Runtime};
+use crate::query::{self, Compiled, Limits, LogQueries, QueryContext, QuerySink, Runtime};
 use crate::semantic::Models;
 use crate::storage::Storage;
 
@@ -50,16 +50,17 @@ impl Engine {
     /// As [`Self::open`]; records of queries go to `sink`.
     pub async fn open_recording(options: EngineOptions, sink: Arc<dyn QuerySink>) -> Result<Self> {
         let reference = reference(&options.project)?;
-        let catalog = Catalog::open(options.storage.clone(), Arc::clone(&options.project)).await?;
         let runtime = runtime(&reference, &options.clock, &options.limits)?;
-        catalog.register_store(runtime.env())?;
         // What is faulty is left out here and reported by `check`: one broken model does not stop a server.
         let mut faults = Diagnostics::default();
         let session = runtime.session(options.clock.now());
-        let models = query::compile_models(&options.project, &session, &mut faults).await;
+        let Compiled { models, synthetic_views } = query::compile(&options.project, &session, &mut faults).await;
         for fault in faults.iter() {
             tracing::warn!(file = %fault.source.path.display(), "left out: {}", fault.message);
         }
+        let (storage, project) = (options.storage.clone(), Arc::clone(&options.project));
+        let catalog = Catalog::with_synthetic_views(storage, project, synthetic_views);
+        catalog.register_store(runtime.env())?;
         Ok(Self { inner: Arc::new(Inner { options, reference, catalog, runtime, models, sink }) })
     }
 
@@ -72,7 +73,7 @@ impl Engine {
         let limits = Limits { target_partitions: 1, ..Limits::default() };
         let Ok(runtime) = runtime(&reference, &clock, &limits) else { return };
         let session = runtime.session(clock.now());
-        query::compile_models(project, &session, diagnostics).await;
+        query::compile(project, &session, diagnostics).await;
     }
 
     /// The declarations.

@@ -1,6 +1,6 @@
 //! The tables of a lake: declared by the project, defined by their logs.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,6 +38,8 @@ pub struct Catalog {
 struct Inner {
     storage: Storage,
     project: Arc<Project>,
+    /// Views that rest on synthetic tables.
+    synthetic_views: HashSet<TableName>,
     tables: Mutex<HashMap<TableName, Arc<Slot>>>,
 }
 
@@ -75,7 +77,16 @@ impl fmt::Debug for Catalog {
 impl Catalog {
     /// The tables of `storage` under the declarations of `project`. Logs are read when they are first asked for.
     pub async fn open(storage: Storage, project: Arc<Project>) -> Result<Self> {
-        Ok(Self { inner: Arc::new(Inner { storage, project, tables: Mutex::default() }) })
+        Ok(Self::with_synthetic_views(storage, project, HashSet::new()))
+    }
+
+    /// As [`Self::open`]. The catalog reads no SQL: which views rest on synthetic tables it is told.
+    pub(crate) fn with_synthetic_views(
+        storage: Storage,
+        project: Arc<Project>,
+        synthetic_views: HashSet<TableName>,
+    ) -> Self {
+        Self { inner: Arc::new(Inner { storage, project, synthetic_views, tables: Mutex::default() }) }
     }
 
     /// The lake.
@@ -172,6 +183,25 @@ impl Catalog {
             size_bytes: snapshot.as_ref().map(TableSnapshot::size_bytes),
             drift,
         })
+    }
+
+    /// What a list of tables shows of a view: it has no log, and nothing in it is counted.
+    pub(crate) fn view_summary(&self, view: &ViewDef) -> TableSummary {
+        TableSummary {
+            name: view.name.clone(),
+            kind: TableKind::View,
+            title: view.title.clone(),
+            agency: String::new(),
+            synthetic: self.inner.synthetic_views.contains(&view.name),
+            level: None,
+            sharing: None,
+            version: None,
+            committed_at: None,
+            rows: None,
+            files: None,
+            size_bytes: None,
+            drift: Vec::new(),
+        }
     }
 
     /// All of [`Self::names`] with their summaries.

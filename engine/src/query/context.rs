@@ -152,8 +152,9 @@ impl QueryContext {
 
     /// The tables and views this principal may see, in the order of their names.
     pub async fn tables(&self) -> Result<Vec<TableSummary>> {
-        let mut tables = self.engine.catalog().summaries().await?;
-        tables.extend(self.engine.project().views.iter().map(|view| views::summary(&view.def)));
+        let catalog = self.engine.catalog();
+        let mut tables = catalog.summaries().await?;
+        tables.extend(self.engine.project().views.iter().map(|view| catalog.view_summary(&view.def)));
         tables.retain(|table| policy::sees(&self.principal, &table.name));
         tables.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(tables)
@@ -168,7 +169,7 @@ impl QueryContext {
         let mut scope = Scope::default();
         resolver.resolve_names(std::slice::from_ref(name), &mut scope).await?;
         let schema = scope.source(name).map(|source| source.schema()).unwrap_or_else(|| Arc::new(Schema::empty()));
-        Ok(views::detail(&view.def, &schema))
+        Ok(views::detail(&view.def, self.engine.catalog().view_summary(&view.def), &schema))
     }
 
     /// The commits of a table, newest first. A view has none.

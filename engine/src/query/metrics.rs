@@ -1,6 +1,6 @@
 //! Metrics for one principal: models are typed over the contracts, answered over the pinned tables.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
@@ -15,8 +15,17 @@ use crate::policy::{self, Principal};
 use crate::project::{Diagnostics, Project};
 use crate::semantic::{MetricAnswer, MetricQuery, MetricSummary, Models, TableShape};
 
+/// What a project's SQL says without its data.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) models: Models,
+    /// Views that rest, over whatever other views, on synthetic tables.
+    pub(crate) synthetic_views: HashSet<TableName>,
+}
+
 /// Plans the project's views and types its models. Faults of both go to `diagnostics`.
-pub(crate) async fn compile_models(project: &Project, state: &SessionState, diagnostics: &mut Diagnostics) -> Models {
+pub(crate) async fn compile(project: &Project, state: &SessionState, diagnostics: &mut Diagnostics) -> Compiled {
+    let mut synthetic_views = HashSet::new();
     let mut shapes = HashMap::new();
     for table in &project.tables {
         let shape = TableShape { schema: table.def.arrow_schema(), synthetic: table.def.synthetic };
@@ -30,9 +39,12 @@ pub(crate) async fn compile_models(project: &Project, state: &SessionState, diag
         let reached = resolver.resolve_names(std::slice::from_ref(&name), &mut scope).await.is_ok();
         let synthetic = reached
             && project.tables.iter().any(|table| table.def.synthetic && scope.source(&table.def.name).is_some());
+        if synthetic {
+            synthetic_views.insert(name.clone());
+        }
         shapes.insert(name, TableShape { schema, synthetic });
     }
-    Models::compile(project, &shapes, state, diagnostics)
+    Compiled { models: Models::compile(project, &shapes, state, diagnostics), synthetic_views }
 }
 
 impl QueryContext {

@@ -28,7 +28,7 @@ mod views;
 
 pub use context::{FunctionDoc, QueryContext};
 pub use limits::Limits;
-pub(crate) use metrics::compile_models;
+pub(crate) use metrics::{Compiled, compile};
 pub use request::{ParamValue, SqlRequest};
 pub use result::{QueryResult, QueryStatus, TableVersion};
 pub(crate) use runtime::Runtime;

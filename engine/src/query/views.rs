@@ -2,27 +2,9 @@
 
 use arrow::datatypes::{DataType, Schema, TimeUnit};
 
-use crate::catalog::{ColumnDetail, ColumnType, TableDetail, TableKind, TableSummary, ViewDef};
+use crate::catalog::{ColumnDetail, ColumnType, TableDetail, TableSummary, ViewDef};
 
-pub(super) fn summary(view: &ViewDef) -> TableSummary {
-    TableSummary {
-        name: view.name.clone(),
-        kind: TableKind::View,
-        title: view.title.clone(),
-        agency: String::new(),
-        synthetic: false,
-        level: None,
-        sharing: None,
-        version: None,
-        committed_at: None,
-        rows: None,
-        files: None,
-        size_bytes: None,
-        drift: Vec::new(),
-    }
-}
-
-pub(super) fn detail(view: &ViewDef, schema: &Schema) -> TableDetail {
+pub(super) fn detail(view: &ViewDef, summary: TableSummary, schema: &Schema) -> TableDetail {
     let columns = schema.fields().iter().map(|field| ColumnDetail {
         name: field.name().clone(),
         column_type: type_name(field.data_type()),
@@ -32,7 +14,7 @@ pub(super) fn detail(view: &ViewDef, schema: &Schema) -> TableDetail {
         unit: None,
     });
     TableDetail {
-        summary: summary(view),
+        summary,
         description: view.description.clone(),
         owner: view.owner.clone(),
         primary_key: Vec::new(),

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{count, field, instant, internal, required, schema, text};
 use crate::catalog::catalog::Catalog;
-use crate::catalog::summary::{ColumnDetail, CommitSummary, TableKind, TableSummary};
+use crate::catalog::summary::{ColumnDetail, CommitSummary};
 use crate::catalog::table_name::TableName;
 use crate::error::Result;
 
@@ -36,21 +36,7 @@ pub(super) fn tables_schema() -> SchemaRef {
 
 pub(super) async fn tables(catalog: &Catalog) -> Result<RecordBatch> {
     let mut rows = catalog.summaries().await?;
-    rows.extend(catalog.project().views.iter().map(|view| TableSummary {
-        name: view.def.name.clone(),
-        kind: TableKind::View,
-        title: view.def.title.clone(),
-        agency: String::new(),
-        synthetic: false,
-        level: None,
-        sharing: None,
-        version: None,
-        committed_at: None,
-        rows: None,
-        files: None,
-        size_bytes: None,
-        drift: Vec::new(),
-    }));
+    rows.extend(catalog.project().views.iter().map(|view| catalog.view_summary(&view.def)));
     rows.sort_by(|left, right| left.name.cmp(&right.name));
     let columns: Vec<ArrayRef> = vec![
         texts(rows.iter().map(|row| Some(row.name.schema()))),
