@@ -5,7 +5,7 @@
 //! one line; `docs/sql-functions.md` is written from them. Functions depend on nothing but their arguments, the
 //! [`Reference`] data and the clock, so that a worker registers the same functions by name.
 
-mod adapter;
+pub(crate) mod adapter;
 pub mod amounts;
 pub mod calendar;
 mod chinese_numeral;

@@ -98,6 +98,25 @@ pub enum SemanticError {
         /// The date.
         date: NaiveDate,
     },
+    /// The data spans more periods than are filled in.
+    #[error(
+        "`{column}` spans {from} to {to}, which is {count} periods of a {}, and at the most {limit} are filled in",
+        grain.name()
+    )]
+    TooManyPeriods {
+        /// The time column.
+        column: String,
+        /// First day of the first period.
+        from: NaiveDate,
+        /// First day of the last.
+        to: NaiveDate,
+        /// The grain.
+        grain: TimeGrain,
+        /// How many there are.
+        count: i64,
+        /// The limit.
+        limit: i64,
+    },
     /// The filter is too long.
     #[error("`where` has {size_bytes} bytes, and at the most {limit_bytes} are read")]
     LongFilter {
@@ -147,7 +166,7 @@ impl Classify for SemanticError {
         match self {
             Self::UnknownMetric { .. } => ErrorKind::NotFound,
             Self::Plan { .. } => ErrorKind::Sql,
-            Self::LongFilter { .. } => ErrorKind::LimitExceeded,
+            Self::LongFilter { .. } | Self::TooManyPeriods { .. } => ErrorKind::LimitExceeded,
             Self::MissingTable { .. } | Self::MissingFunction { .. } => ErrorKind::Internal,
             _ => ErrorKind::InvalidInput,
         }
@@ -164,6 +183,9 @@ impl Classify for SemanticError {
                 Some(format!("ask by {}", names.join(", ")))
             }
             Self::CutPeriod { parameter, whole, .. } => Some(format!("use `{parameter}` {whole}, or no grain")),
+            Self::TooManyPeriods { .. } => {
+                Some("give `from` and `to`, or a coarser grain; an unknown end is better null than 9999-12-31".into())
+            }
             Self::RangeNeeded { give, .. } => Some(format!("give {give}")),
             Self::ForbiddenFilter { .. } | Self::InvalidFilter { .. } => Some(
                 "compare dimensions with values, as in `channel = 'online' and region.prefecture in ('220100')`".into(),

@@ -78,6 +78,11 @@ impl TimeColumn {
         Some(Self { name: name.into(), instant })
     }
 
+    /// The column's name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The column as it is stored.
     pub(super) fn raw(&self) -> Expr {
         Expr::Column(Column::new_unqualified(&self.name))

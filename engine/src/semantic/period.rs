@@ -1,10 +1,10 @@
 //! Periods: their first and last day, as dates and as expressions.
 
 use chrono::{Datelike, Days, Months, NaiveDate};
-use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNanoType, TimeUnit};
+use datafusion::arrow::datatypes::IntervalMonthDayNanoType;
 use datafusion::common::ScalarValue;
-use datafusion::functions::datetime::expr_fn::date_trunc;
-use datafusion::logical_expr::{Expr, cast, lit};
+use datafusion::functions::datetime::expr_fn::{date_part, make_date};
+use datafusion::logical_expr::{Expr, lit};
 
 use super::definition::TimeGrain;
 
@@ -53,6 +53,21 @@ impl TimeGrain {
         }
     }
 
+    /// Periods from the one that holds `first` to the one that holds `last`; none where `last` is earlier.
+    pub(super) fn periods(self, first: NaiveDate, last: NaiveDate) -> i64 {
+        let count = match self.months() {
+            None => last.signed_duration_since(first).num_days() + 1,
+            Some(months) => {
+                let ordinal = |date| {
+                    let begin = self.first_day(date);
+                    (i64::from(begin.year()) * 12 + i64::from(begin.month0())) / i64::from(months)
+                };
+                ordinal(last) - ordinal(first) + 1
+            }
+        };
+        count.max(0)
+    }
+
     /// One period as an interval.
     pub(super) fn step(self) -> ScalarValue {
         match self.months() {
@@ -61,16 +76,17 @@ impl TimeGrain {
         }
     }
 
-    /// First day of the period that holds the date `date` evaluates to.
+    /// First day of the period that holds the date `date` evaluates to. By parts and not by `date_trunc`, which counts in
+    /// nanoseconds, and so fails on the open ends written 9999-12-31.
     pub(super) fn truncate(self, date: Expr) -> Expr {
-        match self {
-            Self::Day => date,
-            _ => {
-                // Microseconds, because nanoseconds end in 2262 and open ends are written 9999-12-31.
-                let instant = cast(date, DataType::Timestamp(TimeUnit::Microsecond, None));
-                cast(date_trunc(lit(self.name()), instant), DataType::Date32)
-            }
-        }
+        let part = |name: &str| date_part(lit(name), date.clone());
+        let month = match self {
+            Self::Day => return date,
+            Self::Month => part("month"),
+            Self::Quarter => part("quarter") * lit(3_i32) - lit(2_i32),
+            Self::Year => lit(1_i32),
+        };
+        make_date(part("year"), month, lit(1_i32))
     }
 }
 
@@ -88,6 +104,11 @@ pub(super) fn date(value: NaiveDate) -> Expr {
 /// Days since 1970-01-01, which is what Arrow stores.
 pub(super) fn days_since_epoch(value: NaiveDate) -> i32 {
     value.to_epoch_days()
+}
+
+/// The date of a value as Arrow stores it; the calendar's end for one behind it.
+pub(super) fn date_of(days: i32) -> NaiveDate {
+    NaiveDate::from_epoch_days(days).unwrap_or(if days < 0 { NaiveDate::MIN } else { NaiveDate::MAX })
 }
 
 #[cfg(test)]
@@ -113,6 +134,19 @@ mod tests {
             assert_eq!(grain.last_day(day("2020-02-29")), Some(day(last)));
         }
         assert_eq!(TimeGrain::Quarter.last_day(day("2019-11-11")), Some(day("2019-12-31")));
+    }
+
+    #[test]
+    fn periods_are_counted_with_both_ends() {
+        for (grain, first, last, count) in [
+            (TimeGrain::Day, "2020-02-28", "2020-03-01", 3),
+            (TimeGrain::Month, "2019-12-31", "2020-01-01", 2),
+            (TimeGrain::Quarter, "2019-03-31", "2020-04-01", 6),
+            (TimeGrain::Year, "2019-01-01", "2019-12-31", 1),
+            (TimeGrain::Day, "2020-03-01", "2020-02-28", 0),
+        ] {
+            assert_eq!(grain.periods(day(first), day(last)), count, "{grain:?} {first} {last}");
+        }
     }
 
     proptest! {

@@ -13,6 +13,7 @@ use datafusion::logical_expr::{
 };
 use std::sync::Arc;
 
+use super::fill_limit::bounded;
 use super::question::Span;
 use crate::semantic::definition::{EmptyPeriods, TimeGrain};
 use crate::semantic::model::{Measure, Model, TimeColumn};
@@ -146,7 +147,7 @@ impl Frame<'_> {
         };
         source
             .aggregate(Vec::<Expr>::new(), [min(time.raw()).alias("earliest"), max(time.raw()).alias("latest")])?
-            .project([first.alias("first"), last.alias("last")])
+            .project([first.clone().alias("first"), bounded(first, last, grain, time.name()).alias("last")])
     }
 }
 

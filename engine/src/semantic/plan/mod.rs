@@ -5,6 +5,7 @@
 //! and periods; running sums and earlier figures are windows over that small table; value and reason follow from its
 //! columns.
 
+mod fill_limit;
 mod frame;
 mod question;
 mod series;

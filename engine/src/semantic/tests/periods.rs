@@ -116,3 +116,19 @@ async fn a_year_before_the_leap_day_is_the_last_of_february() {
     let growth = lake.rows(ask("event_growth").grain("day").from("2020-02-29").to("2020-02-29")).await;
     assert_eq!(growth, ["2020-02-29 1.0 -"]);
 }
+
+#[tokio::test]
+async fn an_open_end_does_not_fill_millions_of_days() {
+    let lake = events(&["2019-02-28T04:00:00", "9999-12-31T04:00:00"]).await;
+    let ask_days = || ask("events").grain("day").from("2019-01-01");
+    let plan = lake.models().plan(&ask_days(), &lake.session, lake.plans(), lake.today()).unwrap();
+    let context = datafusion::prelude::SessionContext::new_with_state(lake.session.clone());
+    let frame = context.execute_logical_plan(plan.plan).await.unwrap();
+    let error = frame.collect().await.unwrap_err();
+    // 7,980 years have 1,935 leap days: the 7,981 x 365 + 1,935 days from 2019 on, less the 58 before 28 February.
+    let expected = "`at` spans 2019-02-28 to 9999-12-31, which is 2914942 periods of a day, and at the most 50000";
+    assert!(error.to_string().contains(expected), "{error}");
+    // A range that is asked for bounds it, and years are few enough.
+    assert_eq!(lake.rows(ask_days().to("2019-03-01")).await, ["2019-02-28 1 -", "2019-03-01 - no_data"]);
+    assert_eq!(lake.rows(ask("events").grain("year")).await.len(), 7_981);
+}
