@@ -62,6 +62,16 @@ impl Divisions {
         DivisionCode::parse(code).is_some_and(|code| !HISTORY.states(code.six()).is_empty())
     }
 
+    /// Whether the lists vouch for `code` as far as they can. Of the county and above every year is known; zones and
+    /// townships only as of 2023. So a code of 9 or 12 digits passes by its county: 220381001 was a township until 2020,
+    /// and no list of those years is built in.
+    pub fn is_known(&self, code: &str) -> bool {
+        DivisionCode::parse(code).is_some_and(|code| {
+            let county = code.truncate(Level::County);
+            !HISTORY.states(county.six()).is_empty() || EDITION_2023.contains_key(&county)
+        })
+    }
+
     /// The name of a division.
     pub fn name(&self, code: DivisionCode, year: Option<i32>) -> Option<&'static str> {
         self.find(code, year).map(|found| found.name)
@@ -84,9 +94,11 @@ impl Divisions {
     }
 
     /// The division of `level` that `code` is or lies in. None when there is none: a county under no prefecture has no
-    /// prefecture, a township of a prefecture without counties no county.
+    /// prefecture, a township of a prefecture without counties no county. A village, or a township that the edition of
+    /// 2023 lacks, lies in the unit whose digits it begins with.
     pub fn ancestor(&self, code: DivisionCode, level: Level, year: Option<i32>) -> Option<DivisionCode> {
-        let found = self.find(code, year)?;
+        let listed = [Level::Village, Level::Township, Level::County].map(|finest| code.truncate(finest));
+        let found = listed.into_iter().find_map(|code| self.find(code, year))?;
         if level > found.level {
             return None;
         }
