@@ -88,11 +88,14 @@ pub(crate) async fn measure(peer: &mut DuckDb, rows: u64, repeat: usize) -> Resu
 }
 
 fn write_project(folder: &Path, checks: bool) -> Result<()> {
-    let columns =
-        COLUMNS.map(|(name, ours, _)| format!("\n[[columns]]\nname = \"{name}\"\ntype = \"{ours}\"\nnullable = true\n"));
+    let columns = COLUMNS
+        .map(|(name, ours, _)| format!("\n[[columns]]\nname = \"{name}\"\ntype = \"{ours}\"\nnullable = true\n"));
     std::fs::create_dir_all(folder.join("tables"))?;
     std::fs::create_dir_all(folder.join("pipelines"))?;
-    std::fs::write(folder.join("tables/market.enterprises.toml"), format!("{}{}", TABLE.trim_start(), columns.concat()))?;
+    std::fs::write(
+        folder.join("tables/market.enterprises.toml"),
+        format!("{}{}", TABLE.trim_start(), columns.concat()),
+    )?;
     std::fs::write(folder.join("pipelines/load.toml"), pipeline("load", checks))?;
     Ok(())
 }

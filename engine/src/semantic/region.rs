@@ -72,11 +72,16 @@ impl Regions {
 
     /// The code to group by: `code` itself or the one that took over the whole of it, then its ancestor at `level`.
     /// `recorded` is the record's day, which tells the meanings of a reused code apart. A code that was split or
-    /// dissolved stays what it was.
+    /// dissolved stays what it was. Townships have no history in the lists: above them it is their county that was taken
+    /// over.
     pub(super) fn key(&self, code: Expr, recorded: Option<Expr>, level: Option<Level>) -> Expr {
         let code = match self.mode {
             RegionMode::AsWas => code,
             RegionMode::AsIs => {
+                let code = match level {
+                    None | Some(Level::Township) => code,
+                    Some(_) => coalesce(vec![self.ancestor.call(vec![code.clone(), lit(Level::County.name())]), code]),
+                };
                 let mut arguments = vec![code.clone(), date(self.today)];
                 arguments.extend(recorded);
                 coalesce(vec![self.successor.call(arguments), code])

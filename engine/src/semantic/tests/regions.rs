@@ -63,6 +63,20 @@ async fn levels_can_be_filtered_by_in_the_same_reading() {
 }
 
 #[tokio::test]
+async fn a_township_that_was_renumbered_with_its_county_counts_there() {
+    // Of Gongzhuling before and after 2020, and of Changchun's zone 220171, which only the statistical codes know.
+    let rows = "SELECT cast(column1 AS date) AS filed_on, column2 AS region FROM (VALUES
+        ('2019-03-26', '220381001000'), ('2021-03-01', '220184001000'), ('2021-03-02', '220171002000'))";
+    let lake = Lake::new().on("2021-12-31").table("approvals.filings", rows).await.model("metrics/filings.toml", MODEL);
+    let by = |level: &str| ask("filings").by(&[format!("region.{level}").as_str()]);
+    assert_eq!(lake.rows(by("prefecture")).await, ["220100 长春市 2 -", "220300 四平市 1 -"]);
+    assert_eq!(lake.rows(as_is(by("prefecture"))).await, ["220100 长春市 3 -"]);
+    let zone = "220171 长春经济技术开发区 1 -";
+    assert_eq!(lake.rows(by("county")).await, [zone, "220184 公主岭市 1 -", "220381 公主岭市 1 -"]);
+    assert_eq!(lake.rows(as_is(by("county"))).await, [zone, "220184 公主岭市 2 -"]);
+}
+
+#[tokio::test]
 async fn the_answer_says_how_codes_were_read() {
     let lake = lake().await;
     let plan = |query| lake.models().plan(&query, &lake.session, lake.plans(), lake.today()).unwrap();
