@@ -157,6 +157,18 @@ fn io_cause(error: &io::Error) -> Cause {
     }
 }
 
+/// What a service's answer means that the library gives as text only: a refused list is no variant of its own (other
+/// refused requests are), nor can a missing bucket be told from a missing object but by the service's code.
+fn answer_cause(text: &str) -> Cause {
+    if text.contains("NoSuchBucket") {
+        Cause::NoBucket
+    } else if text.contains("status code: 401") || text.contains("status code: 403") {
+        Cause::Denied
+    } else {
+        Cause::Other
+    }
+}
+
 fn diagnose(error: &(dyn StdError + 'static)) -> Cause {
     for cause in causes(error) {
         let found = if let Some(error) = cause.downcast_ref::<io::Error>() {
@@ -166,9 +178,7 @@ fn diagnose(error: &(dyn StdError + 'static)) -> Cause {
                 object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
                     Cause::Denied
                 }
-                // The service's own code for it; no variant of the library tells it from a missing object.
-                other if other.to_string().contains("NoSuchBucket") => Cause::NoBucket,
-                _ => Cause::Other,
+                other => answer_cause(&other.to_string()),
             }
         } else {
             Cause::Other
