@@ -284,7 +284,7 @@ async fn a_read_only_folder_is_named() {
 
 /// A disk that refuses every new file.
 #[derive(Debug)]
-struct Refusing(io::ErrorKind);
+pub(crate) struct Refusing(pub(crate) io::ErrorKind);
 
 impl FileLayer for Refusing {
     fn create_new(&self, _: &Path) -> io::Result<Box<dyn LayerFile>> {

@@ -9,6 +9,7 @@ mod figures;
 mod kill;
 mod lake;
 mod loads;
+mod messages;
 mod moto;
 mod twin;
 mod workspace;

@@ -21,8 +21,18 @@ impl Drop for Moto {
 }
 
 impl Moto {
-    /// Starts a server with the bucket `lake`; `None`, with a line that says so, where `XIANGYUN_MOTO` is not set.
+    /// Starts a server with the bucket `lake` that takes any key; `None`, with a line that says so, where
+    /// `XIANGYUN_MOTO` is not set.
     pub(crate) async fn start(test: &str) -> Option<Self> {
+        Self::start_with(test, &[]).await
+    }
+
+    /// As [`Self::start`], but it knows no key and refuses all: only the bucket was made without one.
+    pub(crate) async fn start_locked(test: &str) -> Option<Self> {
+        Self::start_with(test, &[("INITIAL_NO_AUTH_ACTION_COUNT", "1")]).await
+    }
+
+    async fn start_with(test: &str, environment: &[(&str, &str)]) -> Option<Self> {
         let Some(program) = std::env::var_os("XIANGYUN_MOTO") else {
             println!("SKIPPED {test}: XIANGYUN_MOTO does not name a moto_server (run `make test`)");
             return None;
@@ -30,6 +40,7 @@ impl Moto {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut process = Command::new(program)
             .args(["--host", "127.0.0.1", "--port", &port.to_string()])
+            .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()

@@ -100,6 +100,11 @@ impl Lake {
         Self { folder: None, ingest: open(root).await }
     }
 
+    /// As [`Self::at`], with the lake in `storage`.
+    pub(crate) async fn over(root: &Path, storage: Storage) -> Self {
+        Self { folder: None, ingest: open_over(root, storage).await }
+    }
+
     /// The project's folder, for a lake that [`Self::open`] made.
     pub(crate) fn root(&self) -> &Path {
         self.folder.as_ref().unwrap().path()
@@ -127,13 +132,16 @@ fn rows(batch: &RecordBatch) -> Vec<Vec<String>> {
 }
 
 async fn open(root: &Path) -> Ingest {
+    let url = format!("file://{}", root.join("lake").display());
+    open_over(root, Storage::open(&StorageOptions { url, ..StorageOptions::default() }).await.unwrap()).await
+}
+
+async fn open_over(root: &Path, storage: Storage) -> Ingest {
     let mut diagnostics = Diagnostics::default();
     let project = Project::load(root, &mut diagnostics);
     let pipelines = Ingest::load_pipelines(&project, &mut diagnostics);
     let faults: Vec<_> = diagnostics.iter().map(|fault| fault.message.clone()).collect();
     assert!(!diagnostics.has_errors(), "{faults:?}");
-    let url = format!("file://{}", root.join("lake").display());
-    let storage = Storage::open(&StorageOptions { url, ..StorageOptions::default() }).await.unwrap();
     let options =
         EngineOptions { project: Arc::new(project), storage, limits: Limits::default(), clock: system_clock() };
     Ingest::open(Engine::open(options).await.unwrap(), pipelines).await.unwrap()
