@@ -15,7 +15,7 @@ use xiangyun_engine::clock::Clock;
 use xiangyun_engine::functions::Reference;
 use xiangyun_engine::functions::gov_codes::Divisions;
 
-use super::codes::{check_division, check_identity_number, check_uscc};
+use super::codes::{NotOnList, check_division, check_identity_number, check_uscc};
 use super::expression::{Expressions, Predicate};
 use super::values;
 use crate::pipeline::{CheckDef, CheckRule, OnFail};
@@ -197,7 +197,7 @@ impl CompiledCheck {
             reason: reason.into(),
             message,
         };
-        let each_text = |test: &dyn Fn(&str) -> Result<(), (String, String)>| {
+        let each_text = |test: &dyn Fn(&str) -> Result<(), NotOnList>| {
             let texts = values.as_string::<i32>().iter().enumerate();
             texts
                 .filter_map(|(row, text)| {

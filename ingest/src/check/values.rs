@@ -267,7 +267,7 @@ fn timestamp(text: &str) -> Result<i64, &'static str> {
 }
 
 fn micros(micros: i64, nanos: u32) -> Result<i64, &'static str> {
-    if nanos % 1000 == 0 { Ok(micros) } else { Err("it is finer than microseconds") }
+    if nanos.is_multiple_of(1000) { Ok(micros) } else { Err("it is finer than microseconds") }
 }
 
 #[cfg(test)]

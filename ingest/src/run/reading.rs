@@ -87,7 +87,11 @@ impl Reading {
         let reader = Reader {
             source: Arc::clone(&self.source),
             schema: self.schema(),
-            counted: counts.then(|| (self.tally(), Arc::clone(&self.progress), self.unreadable.clone())),
+            counted: counts.then(|| Counted {
+                tally: self.tally(),
+                progress: Arc::clone(&self.progress),
+                unreadable: self.unreadable.clone(),
+            }),
         };
         tokio::task::spawn_blocking(move || reader.read(&sender));
         tokio_stream_of(receiver)
@@ -127,11 +131,19 @@ impl PartitionStream for Reading {
     }
 }
 
+/// Where rows are counted, shown, and sent if they cannot be read.
+struct Counted {
+    tally: Arc<Tally>,
+    progress: Arc<dyn Progress>,
+    unreadable: mpsc::Sender<Finding>,
+}
+
 /// The blocking side of a reading.
 struct Reader {
     source: Arc<dyn Source>,
     schema: SchemaRef,
-    counted: Option<(Arc<Tally>, Arc<dyn Progress>, mpsc::Sender<Finding>)>,
+    /// None where another reading of the same source counts.
+    counted: Option<Counted>,
 }
 
 impl Reader {
@@ -155,7 +167,7 @@ impl Reader {
 
     fn placed(&self, batch: SourceBatch) -> RecordBatch {
         let rows = batch.batch.num_rows();
-        if let Some((tally, progress, unreadable)) = &self.counted {
+        if let Some(Counted { tally, progress, unreadable }) = &self.counted {
             tally.rows.fetch_add(rows as u64, Ordering::AcqRel);
             tally.unreadable.fetch_add(batch.unreadable.len() as u64, Ordering::AcqRel);
             progress.advance((rows + batch.unreadable.len()) as u64, batch.bytes);

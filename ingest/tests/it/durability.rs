@@ -274,7 +274,7 @@ async fn a_read_only_folder_is_named() {
     fs::create_dir(&lake).unwrap();
     fs::set_permissions(&lake, fs::Permissions::from_mode(0o555)).unwrap();
     if fs::write(lake.join("probe"), b"").is_ok() {
-        println!("SKIPPED a_read_only_folder_is_named: this user may write everywhere; see a_denied_write_is_named");
+        eprintln!("SKIPPED a_read_only_folder_is_named: this user may write everywhere; see a_denied_write_is_named");
         return;
     }
     let error = open(&lake).await.probe_conditional_put().await.unwrap_err();

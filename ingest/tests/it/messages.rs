@@ -174,15 +174,13 @@ fn newest_commit(root: &Path) -> std::path::PathBuf {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_log_stops_reading_and_loading() {
-    let cut = |content: &[u8]| content[..content.len() - 20].to_vec();
-    let empty = |_: &[u8]| Vec::new();
-    let damages: [(&dyn Fn(&[u8]) -> Vec<u8>, &str); 2] = [(&cut, " is no JSON at line "), (&empty, " is empty")];
-    for (damage, reason) in damages {
+    for (is_empty, reason) in [(false, " is no JSON at line "), (true, " is empty")] {
         let lake = lake(&pipeline("data/a.csv", ""), GOOD).await;
         lake.load("trades").await.unwrap();
         let commit = newest_commit(lake.root());
         let content = fs::read(&commit).unwrap();
-        fs::write(&commit, damage(&content)).unwrap();
+        let kept = if is_empty { 0 } else { content.len() - 20 };
+        fs::write(&commit, &content[..kept]).unwrap();
         lake.write("data/a.csv", b"id,amount\n2,2\n");
         let file = commit.file_name().unwrap().to_str().unwrap();
         let message = format!("the log of `market.trades` is corrupted: `_delta_log/{file}`{reason}");

@@ -34,7 +34,7 @@ impl Moto {
 
     async fn start_with(test: &str, environment: &[(&str, &str)]) -> Option<Self> {
         let Some(program) = std::env::var_os("XIANGYUN_MOTO") else {
-            println!("SKIPPED {test}: XIANGYUN_MOTO does not name a moto_server (run `make test`)");
+            eprintln!("SKIPPED {test}: XIANGYUN_MOTO does not name a moto_server (run `make test`)");
             return None;
         };
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

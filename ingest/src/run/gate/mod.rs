@@ -128,7 +128,7 @@ impl Gate {
         }
         let removes = self.duplicates == Duplicates::Remove;
         let kept: BooleanArray = (0..rows.num_rows())
-            .map(|row| Some(!rejected.contains_key(&row) && !(removes && repeated.value(row))))
+            .map(|row| Some(!(rejected.contains_key(&row) || removes && repeated.value(row))))
             .collect();
         warned.retain(|failure| kept.value(failure.row));
         let loaded = filter_record_batch(&typed.batch, &kept).map_err(unchecked)?;
