@@ -9,7 +9,7 @@ const TEXTS = {
   version: ["版本", "Version"], committed: ["更新时间", "Committed"], never: ["尚未加载", "never loaded"],
   view: ["视图", "view"], drift: ["与契约不符", "differs from its contract"], no_metrics: ["没有指标", "no metrics"],
   period: ["时期", "Period"], value: ["数值", "Value"], figures: ["数据", "Figures"], missing: ["缺", "missing"],
-  as_was: ["原区划", "divisions as they were"], as_is: ["现区划", "divisions of today"], defined: ["口径版本", "definition"],
+  defined: ["口径版本", "definition"],
   data: ["数据", "Data"], loading: ["加载中…", "Loading…"], failed: ["请求失败", "The request failed"],
 };
 let language = 0;
@@ -137,7 +137,7 @@ async function fill(box, summary) {
   const drawing = chart(answer);
   if (drawing) parts.push(drawing);
   parts.push(element("p", { class: "soft" }, `${titleOf(summary.description)} (${text("defined")} ${summary.definition_version})`));
-  if (answer.regions) parts.push(element("p", { class: "soft" }, text(answer.regions)));
+  if (answer.regions_label) parts.push(element("p", { class: "soft" }, titleOf(answer.regions_label)));
   const sources = answer.tables.map((table) => `${table.name} v${table.version}${table.committed_at ? ` (${instant(table.committed_at)})` : ""}`);
   parts.push(element("p", { class: "soft" }, `${text("data")}: ${sources.join(", ")}`));
   if (answer.rows.length > 0) parts.push(figures(answer));
