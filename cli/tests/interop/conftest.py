@@ -1,10 +1,13 @@
 """The demo's lake, loaded once by the binary, for readers that know nothing of Xiangyun."""
 
 import io
+import json
 import os
 import pathlib
 import shutil
 import subprocess
+import urllib.parse
+import urllib.request
 
 import pyarrow as pa
 import pytest
@@ -43,3 +46,26 @@ def lake(tmp_path_factory) -> Lake:
     lake = Lake(project)
     lake.run("load", "--scale", SCALE)
     return lake
+
+
+class Server:
+    """`xiangyun serve` over the lake, on a free port."""
+
+    def __init__(self, lake: Lake):
+        command = [str(BINARY), "--project", str(lake.project), "serve", "--listen", "127.0.0.1:0"]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        self.address = next(word.rstrip(",;") for line in self.process.stderr for word in line.split()
+                            if word.startswith("http://127.0.0.1:"))
+
+    def get(self, path: str, **parameters) -> dict:
+        given = {name: value for name, value in parameters.items() if value is not None}
+        with urllib.request.urlopen(f"{self.address}{path}?{urllib.parse.urlencode(given)}", timeout=300) as reply:
+            return json.load(reply)
+
+
+@pytest.fixture(scope="session")
+def server(lake):
+    server = Server(lake)
+    yield server
+    server.process.terminate()
+    assert server.process.wait(timeout=60) == 0

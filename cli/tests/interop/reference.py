@@ -188,6 +188,24 @@ MODELS = {
         rows="select *, cast(approved_at as date) as day from market.registrations",
         time="day", dimensions=["channel"],
         metrics={"new_registrations": "count(*)"}),
+    "rankings": Model(
+        rows="select * from development.rankings",
+        time="published_on", levels=["province"], grains=["year"], stock=True,
+        metrics={
+            "business_environment_rank": "min(rank) filter (where indicator = '营商环境')",
+            "real_estate_efficiency_rank": "min(rank) filter (where indicator = '不动产登记效率')",
+        }),
+    "population": Model(
+        # In 2000 Meihekou is counted within Tonghua too: it is taken out there, as it is in 2020.
+        rows="""select date '2000-11-01' as counted_on, code as region,
+                       (census_2000_wan - case code when '220500' then (
+                          select max(census_2000_wan) from stats.census_population where code = '220581')
+                        else 0 end) * 10000 as persons
+                from stats.census_population where census_2000_wan is not null
+                union all
+                select date '2020-11-01', code, census_2020_wan * 10000 from stats.census_population""",
+        time="counted_on", levels=["province", "prefecture"], grains=["year"], stock=True,
+        metrics={"population": "sum(persons)"}),
 }
 
 # Metrics whose figure compares a period with the one a year before.

@@ -34,7 +34,7 @@ def test_every_table_reads_the_same_everywhere(lake):
         with duckdb.connect() as connection:
             connection.execute("set timezone = 'UTC'")
             read = connection.execute("select * from read_parquet(?, hive_partitioning = true, hive_types_autocast = false)",
-                                      [files]).fetch_arrow_table()
+                                      [files]).to_arrow_table()
         assert canonical(read) == ours, f"duckdb: {name}"
 
 

@@ -1,11 +1,14 @@
 """The interactive shell in a real pseudo-terminal, as a person uses it."""
 
+import fcntl
 import os
 import pty
 import re
 import select
 import signal
+import struct
 import subprocess
+import termios
 import time
 
 from conftest import BINARY
@@ -17,6 +20,7 @@ CURSOR_QUESTION, CURSOR_ANSWER = b"\x1b[6n", b"\x1b[1;1R"
 class Shell:
     def __init__(self, project):
         self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 160, 0, 0))
         environment = {**os.environ, "TERM": "xterm-256color", "NO_COLOR": "1", "HOME": str(project)}
         self.process = subprocess.Popen([str(BINARY), "--project", str(project), "sql"], stdin=slave, stdout=slave,
                                         stderr=slave, env=environment, start_new_session=True, close_fds=True)
