@@ -4,8 +4,10 @@ import io
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
+import time
 import urllib.parse
 import urllib.request
 
@@ -53,9 +55,13 @@ class Server:
 
     def __init__(self, lake: Lake):
         command = [str(BINARY), "--project", str(lake.project), "serve", "--listen", "127.0.0.1:0"]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        self.address = next(word.rstrip(",;") for line in self.process.stderr for word in line.split()
-                            if word.startswith("http://127.0.0.1:"))
+        log = lake.project / "serve.log"  # a file: nobody empties a pipe while the tests run
+        with log.open("w") as stderr:
+            self.process = subprocess.Popen(command, stderr=stderr)
+        while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
+            assert self.process.poll() is None, log.read_text()
+            time.sleep(0.05)
+        self.address = found[0]
 
     def get(self, path: str, **parameters) -> dict:
         given = {name: value for name, value in parameters.items() if value is not None}
