@@ -211,6 +211,8 @@ MODELS = {
 # Metrics whose figure compares a period with the one a year before.
 GROWTH = {
     "online_retail_growth": "online_retail",
+    "rural_online_retail_growth": "rural_online_retail",
+    "cross_border_trade_growth": "cross_border_trade",
     "gdp_nominal_growth": "gdp",
     "private_enterprise_growth": "private_enterprises",
 }

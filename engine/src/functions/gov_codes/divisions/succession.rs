@@ -65,7 +65,9 @@ fn meaning(code: DivisionCode, year: i32, recorded_in: Option<i32>) -> Option<&'
     }
     let states = HISTORY.states(code.six());
     match recorded_in {
-        Some(recorded_in) => states.iter().find(|state| state.holds_in(recorded_in)),
+        // The history knows years, not days, and agencies write an old code for a while: one that ended in that year or
+        // before keeps the meaning it had.
+        Some(recorded_in) => states.iter().rfind(|state| state.start_year <= recorded_in),
         None => states.iter().rfind(|state| state.start_year <= year),
     }
 }
