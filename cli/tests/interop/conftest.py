@@ -15,7 +15,8 @@ import pyarrow as pa
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-BINARY = pathlib.Path(os.environ.get("XIANGYUN_BINARY", ROOT / "target" / "debug" / "xiangyun"))
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+BINARY = pathlib.Path(os.environ.get("XIANGYUN_BINARY", TARGET / "debug" / "xiangyun"))
 # Small enough for a debug build; every data set still has rows in every prefecture.
 SCALE = "0.1"
 
