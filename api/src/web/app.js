@@ -43,10 +43,21 @@ async function ask(path) {
   return body;
 }
 
+/** The unit of a share or a rate, shown to people in percent. */
+const SHARE = "1";
+
+/** A period as people write it at its grain: a year, a month, a quarter or a day. */
+function periodAt(first, grain) {
+  const [year, month] = first.split("-");
+  if (grain === "year") return year;
+  if (grain === "month") return `${year}-${month}`;
+  return grain === "quarter" ? `${year} Q${Math.ceil(Number(month) / 3)}` : first;
+}
+
 /** Groups the digits of a decimal text without reading it as a binary number. */
 function digits(value, unit) {
   if (value === null || value === undefined) return text("missing");
-  if (unit === "%" && Number.isFinite(Number(value))) return `${(Number(value) * 100).toFixed(1)} %`;
+  if (unit === SHARE && Number.isFinite(Number(value))) return `${(Number(value) * 100).toFixed(1)} %`;
   const match = /^(-?)(\d+)(?:\.(\d+))?$/.exec(String(value));
   if (!match) return Number.isFinite(Number(value)) ? Number(value).toLocaleString("en", { maximumFractionDigits: 3 }) : String(value);
   const fraction = (match[3] || "").slice(0, 3).replace(/0+$/, "");
@@ -58,8 +69,9 @@ const role = (answer, wanted) => (answer.columns.find((column) => column.role ==
 /** A line over the periods; a missing period is a grey gap, never a zero. */
 function chart(answer) {
   const [period, value, reason] = ["period", "value", "reason"].map((wanted) => role(answer, wanted));
+  if (!period) return null;
   const points = answer.rows.map((row) => ({
-    period: row[period], shown: row[value], reason: row[reason],
+    period: periodAt(row[period], answer.grain), shown: row[value], reason: row[reason],
     value: row[value] === null || row[value] === undefined ? null : Number(row[value]),
   }));
   const known = points.filter((point) => Number.isFinite(point.value) && point.value !== null);
@@ -102,7 +114,7 @@ function figures(answer) {
   const body = element("tbody");
   for (const row of answer.rows) {
     const shown = row[value] === null || row[value] === undefined ? text(row[reason] || "no_data") : digits(row[value], answer.metric.unit);
-    body.append(element("tr", {}, element("td", {}, period ? row[period] : ""), element("td", { class: "number" }, shown)));
+    body.append(element("tr", {}, element("td", {}, period ? periodAt(row[period], answer.grain) : ""), element("td", { class: "number" }, shown)));
   }
   const head = element("tr", {}, element("th", {}, text("period")), element("th", {}, text("value")));
   return element("details", {}, element("summary", {}, text("figures")), element("table", {}, element("thead", {}, head), body));
@@ -131,8 +143,8 @@ async function fill(box, summary) {
   const last = [...answer.rows].reverse().find((row) => row[value] !== null && row[value] !== undefined);
   const parts = [element("h3", {}, titleOf(summary.title))];
   if (answer.synthetic) parts.push(element("span", { class: "synthetic" }, text("synthetic")));
-  const unit = summary.unit && summary.unit !== "%" ? ` ${summary.unit}` : "";
-  const when = last && period ? ` · ${last[period]}` : "";
+  const unit = summary.unit && summary.unit !== SHARE ? ` ${summary.unit}` : "";
+  const when = last && period ? ` · ${periodAt(last[period], answer.grain)}` : "";
   parts.push(element("p", { class: "figure" }, last ? digits(last[value], summary.unit) : text("no_data"), element("small", {}, unit + when)));
   const drawing = chart(answer);
   if (drawing) parts.push(drawing);

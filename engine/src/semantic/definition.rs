@@ -112,7 +112,7 @@ pub struct MetricDef {
     /// Version of the definition: raised whenever the figure changes its meaning.
     #[serde(default = "first_version")]
     pub definition_version: u32,
-    /// Unit of the value, as in `%`, `working day`, `CNY`.
+    /// Unit of the value, as in `CNY`, `working day`; `1` for a share or rate, which screens show in percent.
     pub unit: Option<String>,
     /// Who answers for the definition.
     pub owner: String,
