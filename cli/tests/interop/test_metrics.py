@@ -51,10 +51,6 @@ def theirs(duck, sql):
     return figures
 
 
-# The engine's percentile_cont interpolates in millionths of the distance between two neighbours.
-INTERPOLATION = 1e-6
-
-
 def same(metric, mine, reference_figures):
     """Equal where either has a figure. A gap of ours (null, or a count's zero) is an absent row there."""
     for key in mine.keys() | reference_figures.keys():
@@ -62,8 +58,7 @@ def same(metric, mine, reference_figures):
         if b is None:
             assert a is None or a == 0, f"{metric} {key}: {a}, DuckDB has none"
         else:
-            near = 2 * INTERPOLATION if "p90" in metric else 1e-9
-            assert a is not None and math.isclose(a, b, rel_tol=1e-9, abs_tol=near), f"{metric} {key}: {a} != {b}"
+            assert a is not None and math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9), f"{metric} {key}: {a} != {b}"
     assert any(value is not None for value in reference_figures.values()), f"{metric}: nothing to compare"
 
 
