@@ -5,10 +5,12 @@ mod editor;
 mod highlighter;
 mod meta;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use reedline::Signal;
+use tokio::sync::Notify;
 use xiangyun_engine::query::SqlRequest;
 use xiangyun_engine::{Error, FunctionDoc, QueryContext};
 
@@ -25,7 +27,7 @@ pub(crate) async fn run(queries: QueryContext, output: Output, environment: &Env
     let color = report::color(environment);
     let words = completer::Words::of(&queries).await;
     let mut editor = editor::open(words, environment, color);
-    let mut shell = Shell { queries, output, timing: false, color };
+    let mut shell = Shell { queries, output, timing: false, color, interrupts: listen() };
     shell
         .output
         .note(&format!("xiangyun {}; \\? lists the commands, a statement ends with ;", env!("CARGO_PKG_VERSION")));
@@ -51,6 +53,19 @@ struct Shell {
     output: Output,
     timing: bool,
     color: bool,
+    interrupts: Arc<Notify>,
+}
+
+/// Hears every Ctrl-C outside the line editor, also one that comes before the query has begun to listen.
+fn listen() -> Arc<Notify> {
+    let interrupts = Arc::new(Notify::new());
+    let told = Arc::clone(&interrupts);
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            told.notify_one();
+        }
+    });
+    interrupts
 }
 
 #[derive(PartialEq, Eq)]
@@ -80,13 +95,14 @@ impl Shell {
     }
 
     async fn statements(&mut self, line: &str) -> anyhow::Result<()> {
+        let interrupts = Arc::clone(&self.interrupts);
         for range in statements(line) {
             let begun = Instant::now();
             let start = range.start;
             // Ctrl-C drops the query, which cancels it, and leaves the shell
             let rows = tokio::select! {
                 rows = self.query(&line[range]) => rows,
-                _ = tokio::signal::ctrl_c() => {
+                () = interrupts.notified() => {
                     note("cancelled");
                     return Ok(());
                 }
