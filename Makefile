@@ -4,6 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
+# Always the whole workspace: one member alone selects other features, and dependencies are compiled twice.
 # Python peers and servers that the tests start (an S3-compatible server, Polars, DuckDB, delta-rs).
 VENV ?= .venv
 VENV_STAMP := $(VENV)/.installed-$(shell sha256sum requirements-test.txt | cut -c1-12)
@@ -28,7 +29,7 @@ demo: ## Build, load the example, serve it on LISTEN (127.0.0.1:8080)
 	cargo run --profile demo --package xiangyun -- demo --dir $(DEMO_DIR) --listen $(LISTEN)
 
 build: ## Build the release binary
-	cargo build --release --package xiangyun
+	cargo build --release --workspace
 
 test: test-rust test-interop ## Install what the tests need and pass them all
 
@@ -37,12 +38,12 @@ test-rust: $(VENV_STAMP)
 	cargo test --workspace --doc
 
 test-interop: $(VENV_STAMP)
-	cargo build --package xiangyun
+	cargo build --workspace --all-targets
 	$(VENV_BIN)/python -m pytest -q cli/tests/interop
 
 KILLS ?= 1000
 test-kill: $(VENV_STAMP) ## Kill a load KILLS times (1000) and check that nothing is lost or doubled
-	KILLS=$(KILLS) cargo test --package xiangyun-ingest --test it -- kill --nocapture
+	KILLS=$(KILLS) cargo test --workspace --test it -- kill --nocapture
 
 check: fmt clippy doc deny ## Format, lints, documentation, licences
 
@@ -60,7 +61,7 @@ deny: $(VENV_STAMP)
 	@PATH="$(VENV_BIN):$$PATH" cargo deny check advisories || echo "advisories: not checked or not clean (the database may be out of reach); not fatal"
 
 bench: $(VENV_STAMP) ## Measure against DuckDB in one run
-	cargo build --release --package xiangyun --package xiangyun-benches
+	cargo build --release --workspace
 	PYTHON=$(VENV_BIN)/python target/release/xiangyun-bench
 
 $(VENV_STAMP): requirements-test.txt
