@@ -1,10 +1,10 @@
 # `make demo` runs the main job; `make test` passes the tests. Each does its own set-up.
+# Targets build the whole workspace: one member alone selects other features, and dependencies are compiled twice.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
-# Always the whole workspace: one member alone selects other features, and dependencies are compiled twice.
 # Python peers and servers that the tests start (an S3-compatible server, Polars, DuckDB, delta-rs).
 VENV ?= .venv
 VENV_STAMP := $(VENV)/.installed-$(shell sha256sum requirements-test.txt | cut -c1-12)
