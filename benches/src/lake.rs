@@ -10,8 +10,9 @@ use xiangyun_engine::project::{Diagnostics, Project, render};
 use xiangyun_engine::query::Limits;
 use xiangyun_engine::storage::{Storage, StorageOptions};
 use xiangyun_engine::{Engine, EngineOptions};
+use xiangyun_ingest::connection::Secrets;
 use xiangyun_ingest::progress::Silent;
-use xiangyun_ingest::{Ingest, LoadOptions};
+use xiangyun_ingest::{Declarations, Ingest, LoadOptions};
 
 /// A project on disk with its lake below it.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ impl Lake {
     pub(crate) async fn open(folder: TempDir) -> Result<Self> {
         let mut diagnostics = Diagnostics::default();
         let project = Project::load(folder.path(), &mut diagnostics);
-        let pipelines = Ingest::load_pipelines(&project, &mut diagnostics);
+        let declarations = Declarations::load(&project, &mut diagnostics);
         if let Some(fault) = diagnostics.iter().next() {
             bail!("{}", render(fault, false));
         }
@@ -33,7 +34,7 @@ impl Lake {
         let storage = Storage::open(&StorageOptions { url, ..StorageOptions::default() }).await?;
         let project = Arc::new(project);
         let options = EngineOptions { project, storage, limits: Limits::default(), clock: system_clock() };
-        let ingest = Ingest::open(Engine::open(options).await?, pipelines).await?;
+        let ingest = Ingest::open(Engine::open(options).await?, declarations, Secrets::default()).await?;
         Ok(Self { folder, ingest })
     }
 

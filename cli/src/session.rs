@@ -6,7 +6,7 @@ use xiangyun_engine::clock::system_clock;
 use xiangyun_engine::project::{Diagnostics, Project};
 use xiangyun_engine::storage::Storage;
 use xiangyun_engine::{Engine, EngineOptions, Principal, QueryContext};
-use xiangyun_ingest::Ingest;
+use xiangyun_ingest::{Declarations, Ingest};
 
 use crate::args::GlobalArgs;
 use crate::report::Faults;
@@ -56,12 +56,12 @@ pub(crate) async fn open_engine(settings: &Settings) -> anyhow::Result<Engine> {
 }
 
 /// Everything that writes to the lake that the settings name.
-pub(crate) async fn open_ingest(settings: &Settings) -> anyhow::Result<Ingest> {
+pub(crate) async fn open_ingest(settings: &Settings, environment: &Environment) -> anyhow::Result<Ingest> {
     let engine = open_engine(settings).await?;
     let mut diagnostics = Diagnostics::default();
-    let pipelines = Ingest::load_pipelines(engine.project(), &mut diagnostics);
+    let declarations = Declarations::load(engine.project(), &mut diagnostics);
     if diagnostics.has_errors() {
         return Err(Faults::new(diagnostics).into());
     }
-    Ok(Ingest::open(engine, pipelines).await?)
+    Ok(Ingest::open(engine, declarations, environment.secrets()).await?)
 }

@@ -7,6 +7,7 @@ use xiangyun_engine::project::{Diagnostics, Document, Project};
 use xiangyun_engine::{Engine, Result};
 
 use crate::commit::Committer;
+use crate::connection::{self, ConnectionDef, Connections, Secrets};
 use crate::pipeline::{self, PipelineDef};
 use crate::progress::Progress;
 use crate::run::{Run, RunError};
@@ -59,24 +60,39 @@ pub struct LoadReport {
     pub warnings: Vec<RejectSample>,
 }
 
+/// What the project declares for loading.
+#[derive(Debug, Clone, Default)]
+pub struct Declarations {
+    /// `pipelines/*.toml`, in the order in which they should run.
+    pub pipelines: Vec<Document<PipelineDef>>,
+    /// `connections/*.toml`.
+    pub connections: Vec<Document<ConnectionDef>>,
+}
+
+impl Declarations {
+    /// Reads both folders and checks them against the project's tables, offline; faults go to `diagnostics`.
+    pub fn load(project: &Project, diagnostics: &mut Diagnostics) -> Self {
+        let connections = connection::load_connections(&project.root, diagnostics);
+        let pipelines = pipeline::load_pipelines(project, &connections, diagnostics);
+        Self { pipelines, connections }
+    }
+}
+
 /// All writes to one lake.
 #[derive(Debug, Clone)]
 pub struct Ingest {
     engine: Engine,
     committer: Committer,
     pipelines: Arc<Vec<Document<PipelineDef>>>,
+    connections: Connections,
 }
 
 impl Ingest {
-    /// Reads `pipelines/*.toml` and checks them against the project's tables; faults go to `diagnostics`.
-    pub fn load_pipelines(project: &Project, diagnostics: &mut Diagnostics) -> Vec<Document<PipelineDef>> {
-        pipeline::load_pipelines(project, diagnostics)
-    }
-
-    /// Writes to `engine`'s lake.
-    pub async fn open(engine: Engine, pipelines: Vec<Document<PipelineDef>>) -> Result<Self> {
+    /// Writes to `engine`'s lake. `secrets` are what the declared connections may ask for.
+    pub async fn open(engine: Engine, declarations: Declarations, secrets: Secrets) -> Result<Self> {
         let committer = Committer::new(engine.storage().clone());
-        Ok(Self { engine, committer, pipelines: Arc::new(pipelines) })
+        let connections = Connections::new(&engine.project().root, declarations.connections, secrets);
+        Ok(Self { engine, committer, pipelines: Arc::new(declarations.pipelines), connections })
     }
 
     /// The engine that reads what this writes.
@@ -102,7 +118,8 @@ impl Ingest {
             names: self.pipelines.iter().map(|document| document.def.name.clone()).collect(),
         })?;
         let def = Arc::clone(&document.def);
-        let run = Run { engine: &self.engine, committer: &self.committer, pipeline: def, options, progress };
+        let (engine, committer, connections) = (&self.engine, &self.committer, &self.connections);
+        let run = Run { engine, committer, connections, pipeline: def, options, progress };
         Box::pin(run.load()).await
     }
 }

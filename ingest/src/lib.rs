@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod commit;
+pub mod connection;
 pub mod failpoint;
 mod ingest;
 pub mod pipeline;
@@ -9,4 +10,4 @@ pub mod progress;
 mod run;
 pub mod source;
 
-pub use ingest::{Ingest, LoadOptions, LoadOutcome, LoadReport, RejectSample};
+pub use ingest::{Declarations, Ingest, LoadOptions, LoadOutcome, LoadReport, RejectSample};

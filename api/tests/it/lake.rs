@@ -168,6 +168,8 @@ impl Lake {
             version: None,
             started_at: now,
             finished_at: now,
+            notes: Vec::new(),
+            cursor: None,
             error: None,
         };
         let idempotency = Idempotency { app_id: name, version: 1 };

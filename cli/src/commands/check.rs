@@ -1,7 +1,7 @@
 use arrow::array::RecordBatch;
 use xiangyun_engine::Engine;
 use xiangyun_engine::project::{Diagnostics, Project, Severity};
-use xiangyun_ingest::Ingest;
+use xiangyun_ingest::Declarations;
 
 use crate::output::{Output, OutputFormat, count, note, text};
 use crate::report::{AlreadyTold, Exit, Faults, color};
@@ -14,7 +14,7 @@ pub(super) async fn run(session: &Session) -> anyhow::Result<()> {
     let mut diagnostics = Diagnostics::default();
     Settings::check_file(&root, &mut diagnostics);
     let project = Project::load(&root, &mut diagnostics);
-    Ingest::load_pipelines(&project, &mut diagnostics);
+    Declarations::load(&project, &mut diagnostics);
     Engine::check(&project, &mut diagnostics).await;
 
     let failed = diagnostics.has_errors();

@@ -16,7 +16,7 @@ const WARNINGS_TOLD: usize = 2;
 
 /// Runs pipelines, all unless some are named. One that fails does not stop the others.
 pub(super) async fn run(session: &Session, args: &LoadArgs) -> anyhow::Result<()> {
-    let ingest = open_ingest(&session.settings(Flags::new())?).await?;
+    let ingest = open_ingest(&session.settings(Flags::new())?, &session.environment).await?;
     let pipelines = chosen(&ingest, &args.pipelines)?;
     if pipelines.is_empty() {
         note("the project has no pipelines: declare one in pipelines/*.toml");

@@ -187,8 +187,9 @@ pub(crate) fn key(path: &str) -> Option<&'static Key> {
 }
 
 /// Environment variables that are no settings: variable and meaning.
-pub(crate) static OTHER_VARIABLES: [(&str, &str); 3] = [
+pub(crate) static OTHER_VARIABLES: [(&str, &str); 4] = [
     ("XIANGYUN_PROJECT", "The project's folder, where `--project` does not say."),
     ("XIANGYUN_LOG", "What is logged to standard error, as in `info` or `xiangyun_ingest=debug`; `warn` unless set."),
+    ("XIANGYUN_SECRET_…", "Secrets of connections, under the names that their files give."),
     ("NO_COLOR", "Any value: no colours."),
 ];

@@ -16,6 +16,7 @@ use xiangyun_engine::project::{Diagnostics, nearest};
 use xiangyun_engine::query::Limits;
 use xiangyun_engine::storage::StorageOptions;
 use xiangyun_engine::{Error, ErrorKind};
+use xiangyun_ingest::connection::{SECRET_PREFIX, Secrets};
 
 pub(crate) use documents::template;
 pub(crate) use keys::{KEYS, Key, SERVER_LISTEN};
@@ -44,6 +45,11 @@ impl Environment {
         Self(ours.map(|(name, value)| (name, value.to_string_lossy().into_owned())).collect())
     }
 
+    /// The variables that connections may read.
+    pub(crate) fn secrets(&self) -> Secrets {
+        Secrets::new(self.0.clone())
+    }
+
     /// A variable's value.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
@@ -53,7 +59,7 @@ impl Environment {
     pub(crate) fn slips(&self) -> Vec<(&str, String)> {
         let known: Vec<String> = KEYS.iter().map(|key| key.variable()).collect();
         let other = keys::OTHER_VARIABLES.map(|(name, _)| name);
-        let unknown = self.0.keys().filter(|name| name.starts_with("XIANGYUN_"));
+        let unknown = self.0.keys().filter(|name| name.starts_with("XIANGYUN_") && !name.starts_with(SECRET_PREFIX));
         let unknown = unknown.filter(|name| !known.contains(name) && !other.contains(&name.as_str()));
         unknown
             .filter_map(|name| Some((name.as_str(), nearest(name, known.iter().map(String::as_str))?.to_owned())))

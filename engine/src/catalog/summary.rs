@@ -153,6 +153,12 @@ pub struct RunRecord {
     pub warnings: u64,
     /// Version that the data commit made.
     pub version: Option<u64>,
+    /// What was decided or changed on the way, in words, as in columns that were added.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// The high-water mark of an incremental source: the next run begins behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
     /// Start.
     pub started_at: DateTime<Utc>,
     /// End.

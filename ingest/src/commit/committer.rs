@@ -6,18 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deltalake::DeltaTableError;
+use deltalake::kernel::Transaction;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
-use deltalake::kernel::{Action, Transaction};
-use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::table::state::DeltaTableState;
 use serde::Deserialize;
 use tokio::sync::Mutex as AsyncMutex;
 use uuid::Uuid;
 use xiangyun_engine::Result;
 use xiangyun_engine::catalog::{RUN_KEY, RunRecord, TableDef};
-use xiangyun_engine::storage::{Storage, StorageError};
+use xiangyun_engine::storage::Storage;
 
-use super::error::CommitError;
+use super::edit::{Append, Edit, Replace};
+use super::error::{CommitError, refused};
 use super::schema::schema_actions;
 use super::target::Target;
 use super::writer::StagedFiles;
@@ -90,8 +90,7 @@ impl fmt::Debug for Committer {
 /// A commit to any of the lake's logs.
 pub(super) struct Change<'a> {
     pub(super) target: &'a Target,
-    pub(super) mode: WriteMode,
-    pub(super) files: &'a StagedFiles,
+    pub(super) edit: &'a dyn Edit,
     pub(super) idempotency: &'a Idempotency,
     pub(super) run: Option<&'a RunRecord>,
 }
@@ -120,8 +119,13 @@ impl Committer {
     /// storage failed after it had taken the commit: the same request, sent again, finds that out.
     pub async fn commit(&self, request: CommitRequest) -> Result<CommitOutcome> {
         let target = Target::of_table(&self.inner.storage, &request.table);
-        let CommitRequest { mode, files, idempotency, run, .. } = &request;
-        self.apply(&Change { target: &target, mode: *mode, files, idempotency, run: Some(run) }).await
+        let CommitRequest { mode, files, idempotency, run, .. } = request;
+        let edit: Box<dyn Edit> = match mode {
+            WriteMode::Append => Box::new(Append { adds: files.adds }),
+            WriteMode::Replace => Box::new(Replace { adds: files.adds }),
+        };
+        let change = Change { target: &target, edit: &*edit, idempotency: &idempotency, run: Some(&run) };
+        self.apply(&change).await
     }
 
     /// The version that `idempotency` was committed as, so that a load can tell before it reads its sources.
@@ -256,11 +260,7 @@ struct RunId {
 async fn try_commit(change: &Change<'_>, state: Option<&DeltaTableState>) -> Result<Attempt> {
     let target = change.target;
     let mut actions = schema_actions(target, state)?;
-    if let (WriteMode::Replace, Some(state)) = (change.mode, state) {
-        let data = state.snapshot().try_log_data().map_err(|error| refused(target, error))?;
-        actions.extend(data.iter().map(|file| Action::Remove(file.remove_action(true))));
-    }
-    actions.extend(change.files.adds.iter().cloned().map(Action::Add));
+    actions.extend(change.edit.actions(target, state).await?);
     let mut metadata = Vec::new();
     if let Some(run) = change.run {
         let run = serde_json::to_value(run)
@@ -273,18 +273,10 @@ async fn try_commit(change: &Change<'_>, state: Option<&DeltaTableState>) -> Res
         .with_max_retries(0)
         .with_cleanup_expired_logs(Some(false))
         .with_application_transaction(Transaction::new(&change.idempotency.app_id, change.idempotency.version));
-    let operation = DeltaOperation::Write {
-        mode: match change.mode {
-            WriteMode::Append => SaveMode::Append,
-            WriteMode::Replace => SaveMode::Overwrite,
-        },
-        partition_by: (!target.partition_by.is_empty()).then(|| target.partition_by.clone()),
-        predicate: None,
-    };
     let commit = CommitBuilder::from(properties).with_actions(actions).build(
         state.map(|state| state as _),
         target.log.log_store().clone(),
-        operation,
+        change.edit.operation(target),
     );
     let written = async { commit.into_prepared_commit_future().await?.await };
     let committed = match written.await {
@@ -315,14 +307,6 @@ fn is_overtaken(error: &DeltaTableError) -> bool {
                     | TransactionError::CommitConflict(_)
             }
     )
-}
-
-fn refused(target: &Target, error: DeltaTableError) -> xiangyun_engine::Error {
-    if StorageError::is_cause_of(&error) {
-        let action = format!("committing to `{}`", target.label());
-        return StorageError::explain(action, &target.log.storage().url, error).into();
-    }
-    CommitError::Refused { table: target.label().into(), source: error.into() }.into()
 }
 
 /// Doubles, and differs between processes that were overtaken at the same moment.

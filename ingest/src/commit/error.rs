@@ -1,7 +1,11 @@
 //! Why rows could not be written or committed.
 
+use deltalake::DeltaTableError;
 use xiangyun_engine::ErrorKind;
 use xiangyun_engine::error::{BoxError, Classify};
+use xiangyun_engine::storage::StorageError;
+
+use super::target::Target;
 
 /// Why rows could not be written or committed.
 #[derive(Debug, thiserror::Error)]
@@ -68,4 +72,13 @@ impl Classify for CommitError {
             _ => None,
         }
     }
+}
+
+/// The error for a log or commit that deltalake refused: the storage's, where the storage is the cause.
+pub(super) fn refused(target: &Target, error: DeltaTableError) -> xiangyun_engine::Error {
+    if StorageError::is_cause_of(&error) {
+        let action = format!("committing to `{}`", target.label());
+        return StorageError::explain(action, &target.log.storage().url, error).into();
+    }
+    CommitError::Refused { table: target.label().into(), source: error.into() }.into()
 }

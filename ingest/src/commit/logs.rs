@@ -9,10 +9,10 @@ use xiangyun_engine::catalog::system::{quarantine_schema, run_records_batch, run
 use xiangyun_engine::catalog::{RunRecord, TableName};
 
 use super::committer::{Change, CommitOutcome, Committer, Idempotency};
+use super::edit::Append;
 use super::error::CommitError;
 use super::target::Target;
 use super::writer::{StagedFiles, TableWriter, WriterOptions};
-use crate::pipeline::WriteMode;
 
 const QUARANTINE: &str = "quarantine";
 const RUNS: &str = "runs";
@@ -91,7 +91,7 @@ impl QuarantineWriter {
     pub async fn commit(self, committer: &Committer) -> Result<u64> {
         let files = self.writer.finish().await?;
         if files.rows() > 0 || files.files() > 0 {
-            append(committer, &self.target, &files, format!("xiangyun/{QUARANTINE}/{}", self.run_id)).await?;
+            append(committer, &self.target, files, format!("xiangyun/{QUARANTINE}/{}", self.run_id)).await?;
         }
         Ok(self.rows)
     }
@@ -104,12 +104,13 @@ impl Committer {
         let mut writer = TableWriter::for_target(self.storage(), target.clone(), WriterOptions::default());
         writer.write(run_records_batch(std::slice::from_ref(run))?).await?;
         let files = writer.finish().await?;
-        append(self, &target, &files, format!("xiangyun/{RUNS}/{}", run.run_id)).await?;
+        append(self, &target, files, format!("xiangyun/{RUNS}/{}", run.run_id)).await?;
         Ok(())
     }
 }
 
-async fn append(committer: &Committer, target: &Target, files: &StagedFiles, app_id: String) -> Result<CommitOutcome> {
+async fn append(committer: &Committer, target: &Target, files: StagedFiles, app_id: String) -> Result<CommitOutcome> {
     let idempotency = Idempotency { app_id, version: 1 };
-    committer.apply(&Change { target, mode: WriteMode::Append, files, idempotency: &idempotency, run: None }).await
+    let edit = Append { adds: files.adds };
+    committer.apply(&Change { target, edit: &edit, idempotency: &idempotency, run: None }).await
 }

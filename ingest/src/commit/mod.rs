@@ -42,6 +42,7 @@
 //! ```
 
 mod committer;
+mod edit;
 mod error;
 mod logs;
 mod partition;

@@ -1,6 +1,7 @@
 //! Where rows go: a declared table, or one of the lake's own logs.
 
 use arrow::datatypes::SchemaRef;
+use deltalake::protocol::{DeltaOperation, SaveMode};
 use xiangyun_engine::catalog::{TableDef, TableLog};
 use xiangyun_engine::storage::Storage;
 
@@ -34,6 +35,12 @@ impl Target {
             sort_by: Vec::new(),
             description: format!("Xiangyun's {name}"),
         }
+    }
+
+    /// A `WRITE` to this table, as its log tells of it.
+    pub(super) fn write_operation(&self, mode: SaveMode) -> DeltaOperation {
+        let partition_by = (!self.partition_by.is_empty()).then(|| self.partition_by.clone());
+        DeltaOperation::Write { mode, partition_by, predicate: None }
     }
 
     pub(crate) fn label(&self) -> &str {

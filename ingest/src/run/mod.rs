@@ -24,11 +24,12 @@ use crate::check::{CheckContext, Finding};
 use crate::commit::{
     CommitOutcome, CommitRequest, Committer, Idempotency, QuarantineWriter, TableWriter, WriterOptions,
 };
+use crate::connection::Connections;
 use crate::failpoint;
 use crate::ingest::{LoadOptions, LoadOutcome, LoadReport, RejectSample};
 use crate::pipeline::{PipelineDef, SOURCE, SourceDef, parse_transform, tables_of};
 use crate::progress::Progress;
-use crate::source::{self, Source, SourceError};
+use crate::source::{self, Source, SourceContext, SourceError};
 pub(crate) use error::RunError;
 use gate::Gate;
 use quarantine::Quarantine;
@@ -42,6 +43,7 @@ const SAMPLES: usize = 20;
 pub(crate) struct Run<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) committer: &'a Committer,
+    pub(crate) connections: &'a Connections,
     pub(crate) pipeline: Arc<PipelineDef>,
     pub(crate) options: &'a LoadOptions,
     pub(crate) progress: Arc<dyn Progress>,
@@ -92,6 +94,8 @@ impl Run<'_> {
             version: None,
             started_at: now,
             finished_at: now,
+            notes: Vec::new(),
+            cursor: None,
             error: None,
         }
     }
@@ -147,8 +151,13 @@ impl Run<'_> {
         if !(scale.is_finite() && scale > 0.0) {
             return Err(RunError::Scale { scale }.into());
         }
-        let (root, def) = (self.engine.project().root.clone(), self.pipeline.source.clone());
-        let opened = tokio::task::spawn_blocking(move || source::open(&root, &scaled(def, scale))).await;
+        let context = SourceContext {
+            root: self.engine.project().root.clone(),
+            connections: self.connections.clone(),
+            runtime: tokio::runtime::Handle::current(),
+        };
+        let def = scaled(self.pipeline.source.clone(), scale);
+        let opened = tokio::task::spawn_blocking(move || source::open(&context, &def)).await;
         Ok(opened.map_err(|error| RunError::ReaderLost { source: error.into() })??)
     }
 

@@ -1,6 +1,5 @@
 //! A GeoJSON FeatureCollection (RFC 7946): a row a feature.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringBuilder, UInt64Array};
@@ -11,13 +10,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use xiangyun_engine::catalog::RunSource;
 
-use super::content::{Content, StoredBytes};
-use super::encoding::{Detector, Encoding, TextDecoder};
-use super::error::SourceError;
-use super::files::{SourceFile, find};
+use super::file::{Content, Detector, Encoding, Format, OpenFile, SourceFile, StoredBytes, TextDecoder};
 use super::text::is_missing;
-use super::{BATCH_ROWS, Batches, Source, SourceBatch};
-use crate::pipeline::GeoJsonSource;
+use super::{BATCH_ROWS, Batches, SourceBatch, SourceError};
 
 /// Bytes of text that a file may have: unlike delimited text it is held in memory as a whole.
 const LIMIT_BYTES: usize = 512 << 20;
@@ -25,10 +20,13 @@ const LIMIT_BYTES: usize = 512 << 20;
 /// The column that holds a feature's geometry as GeoJSON text.
 const GEOMETRY: &str = "geometry";
 
-/// A file whose features are rows. Its columns are the properties, in the order in which they first occur, as text,
-/// and `geometry`. Numbers keep their spelling; nested properties are JSON text.
+/// A FeatureCollection. Its columns are the properties, in the order in which they first occur, as text, and
+/// `geometry`. Numbers keep their spelling; nested properties are JSON text.
 #[derive(Debug)]
-pub struct GeoJsonFile {
+pub(super) struct GeoJson;
+
+#[derive(Debug, Clone)]
+struct GeoJsonFile {
     file: SourceFile,
     encoding: Encoding,
     record: RunSource,
@@ -53,23 +51,13 @@ struct Feature<'a> {
     geometry: Option<&'a RawValue>,
 }
 
-impl GeoJsonFile {
-    /// Finds, hashes and reads the file once for its columns.
+impl Format for GeoJson {
+    /// Reads the file once for its columns.
     ///
     /// # Errors
     /// Where the file is missing, cut off, too large or no FeatureCollection.
-    pub fn open(root: &Path, def: &GeoJsonSource) -> Result<Self, SourceError> {
-        let mut files = find(root, &def.path)?;
-        let file = match (files.pop(), files.is_empty()) {
-            (Some(file), true) => file,
-            _ => {
-                return Err(SourceError::BadPath {
-                    path: def.path.clone(),
-                    reason: "it means several files, and a GeoJSON source reads one".into(),
-                });
-            }
-        };
-        let (text, encoding, stored) = read(&file)?;
+    fn open(&self, file: &SourceFile) -> Result<Vec<Box<dyn OpenFile>>, SourceError> {
+        let (text, encoding, stored) = read(file)?;
         let collection = parse(&file.name, &text)?;
         let mut names = IndexSet::new();
         for feature in &collection.features {
@@ -80,7 +68,7 @@ impl GeoJsonFile {
         }
         names.insert(GEOMETRY.into());
         if collection.features.is_empty() {
-            return Err(SourceError::NoRows { path: file.name });
+            return Err(SourceError::NoRows { path: file.name.clone() });
         }
         let fields: Vec<_> = names.into_iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
         let record = RunSource {
@@ -89,17 +77,18 @@ impl GeoJsonFile {
             sha256: stored.sha256,
             encoding: Some(encoding.name().into()),
         };
-        Ok(Self { file, encoding, record, schema: Arc::new(Schema::new(fields)) })
+        let schema = Arc::new(Schema::new(fields));
+        Ok(vec![Box::new(GeoJsonFile { file: file.clone(), encoding, record, schema })])
     }
 }
 
-impl Source for GeoJsonFile {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
+impl OpenFile for GeoJsonFile {
+    fn record(&self) -> &RunSource {
+        &self.record
     }
 
-    fn files(&self) -> &[RunSource] {
-        std::slice::from_ref(&self.record)
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
     }
 
     fn batches(&self) -> Result<Batches, SourceError> {
@@ -190,12 +179,14 @@ fn read(file: &SourceFile) -> Result<(String, Encoding, StoredBytes), SourceErro
 mod tests {
     use arrow::array::{Array, AsArray};
 
+    use super::super::Source;
+    use super::super::file::Files;
     use super::*;
 
-    fn open(text: &str) -> Result<(tempfile::TempDir, GeoJsonFile), SourceError> {
+    fn open(text: &str) -> Result<(tempfile::TempDir, Files), SourceError> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.geojson"), text).unwrap();
-        let source = GeoJsonFile::open(folder.path(), &GeoJsonSource { path: "a.geojson".into() })?;
+        let source = Files::open(folder.path(), "a.geojson", &GeoJson)?;
         Ok((folder, source))
     }
 

@@ -3,16 +3,15 @@
 //! A [`Source`] is opened (found, hashed, its columns known) before any row is asked for, so that a load can tell
 //! from the hashes alone that it has nothing to do. Rows then come in batches, each row with its place in the file.
 
-mod content;
 mod csv;
-mod encoding;
 mod error;
-mod files;
+mod file;
 mod geojson;
 mod synthetic;
 pub(crate) mod text;
 
 use std::fmt::Debug;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::UInt64Array;
@@ -20,11 +19,13 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use xiangyun_engine::catalog::RunSource;
 
+use crate::connection::Connections;
 use crate::pipeline::SourceDef;
-pub(crate) use content::hex;
-pub use csv::CsvFiles;
+use csv::Csv;
 pub use error::SourceError;
-pub use geojson::GeoJsonFile;
+pub use file::Files;
+pub(crate) use file::hex;
+use geojson::GeoJson;
 pub use synthetic::SyntheticRows;
 
 /// Rows that a source hands over at a time.
@@ -70,11 +71,6 @@ pub trait Source: Debug + Send + Sync {
     /// Columns in order: all of them nullable text, unless the source is typed.
     fn schema(&self) -> SchemaRef;
 
-    /// Whether the columns have their contract's types already. The columns of a file are text.
-    fn is_typed(&self) -> bool {
-        false
-    }
-
     /// The files with size, SHA-256 and encoding, in the order in which they are read. Equal lists give equal rows:
     /// a generator names everything that its rows depend on in `path` and hashes that text.
     fn files(&self) -> &[RunSource];
@@ -83,11 +79,23 @@ pub trait Source: Debug + Send + Sync {
     fn batches(&self) -> Result<Batches, SourceError>;
 }
 
-/// Opens what a pipeline declares; relative paths start at `root`. Blocks while files are hashed.
-pub fn open(root: &std::path::Path, def: &SourceDef) -> Result<Arc<dyn Source>, SourceError> {
+/// What sources are opened with.
+#[derive(Debug, Clone)]
+pub struct SourceContext {
+    /// The project's folder, at which relative paths start.
+    pub root: PathBuf,
+    /// The project's connections.
+    pub connections: Connections,
+    /// Drives what a source awaits: opening and reading block a thread of their own.
+    pub runtime: tokio::runtime::Handle,
+}
+
+/// Opens what a pipeline declares. Blocks while files are hashed.
+pub fn open(context: &SourceContext, def: &SourceDef) -> Result<Arc<dyn Source>, SourceError> {
+    let root = &context.root;
     Ok(match def {
-        SourceDef::Csv(csv) => Arc::new(CsvFiles::open(root, csv)?),
-        SourceDef::GeoJson(geojson) => Arc::new(GeoJsonFile::open(root, geojson)?),
+        SourceDef::Csv(csv) => Arc::new(Files::open(root, &csv.path, &Csv::try_new(csv)?)?),
+        SourceDef::GeoJson(geojson) => Arc::new(Files::open(root, &geojson.path, &GeoJson)?),
         SourceDef::Synthetic(generator) => Arc::new(SyntheticRows::open(generator)?),
     })
 }
@@ -95,7 +103,7 @@ pub fn open(root: &std::path::Path, def: &SourceDef) -> Result<Arc<dyn Source>, 
 /// Checks the settings of a source without opening it.
 pub(crate) fn check_settings(def: &SourceDef) -> Result<(), SourceError> {
     match def {
-        SourceDef::Csv(csv) => csv::check_settings(csv),
+        SourceDef::Csv(csv) => Csv::try_new(csv).map(|_| ()),
         SourceDef::GeoJson(_) => Ok(()),
         SourceDef::Synthetic(generator) => {
             if generator.scale.is_finite() && generator.scale > 0.0 {

@@ -54,6 +54,8 @@ pub(crate) fn run(table: &TableDef, run_id: &str, rows: u64) -> RunRecord {
         version: None,
         started_at: at,
         finished_at: at,
+        notes: Vec::new(),
+        cursor: None,
         error: None,
     }
 }

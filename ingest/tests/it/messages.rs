@@ -10,7 +10,7 @@ use xiangyun_engine::project::{Diagnostics, Project};
 use xiangyun_engine::storage::durable::DurableFileStore;
 use xiangyun_engine::storage::{Storage, StorageOptions};
 use xiangyun_engine::{Error, ErrorKind};
-use xiangyun_ingest::Ingest;
+use xiangyun_ingest::Declarations;
 
 use crate::durability::Refusing;
 use crate::loads::TABLE;
@@ -64,7 +64,7 @@ fn an_unknown_column_is_found_before_anything_is_read() {
     }
     let mut diagnostics = Diagnostics::default();
     let project = Project::load(folder.path(), &mut diagnostics);
-    assert!(Ingest::load_pipelines(&project, &mut diagnostics).is_empty(), "a faulty pipeline is left out");
+    assert!(Declarations::load(&project, &mut diagnostics).pipelines.is_empty(), "a faulty pipeline is left out");
     let faults: Vec<_> = diagnostics.iter().map(|fault| xiangyun_engine::project::render(fault, false)).collect();
     assert_eq!(faults.len(), 2, "{faults:?}");
     for (fault, texts) in faults.iter().zip([

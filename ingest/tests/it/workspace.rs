@@ -12,8 +12,9 @@ use xiangyun_engine::project::{Diagnostics, Project};
 use xiangyun_engine::query::{Limits, SqlRequest};
 use xiangyun_engine::storage::{Storage, StorageOptions};
 use xiangyun_engine::{Engine, EngineOptions, Principal, Result};
+use xiangyun_ingest::connection::Secrets;
 use xiangyun_ingest::progress::Silent;
-use xiangyun_ingest::{Ingest, LoadOptions, LoadReport};
+use xiangyun_ingest::{Declarations, Ingest, LoadOptions, LoadReport};
 
 pub(crate) struct Lake {
     pub(crate) folder: Option<TempDir>,
@@ -139,10 +140,10 @@ async fn open(root: &Path) -> Ingest {
 async fn open_over(root: &Path, storage: Storage) -> Ingest {
     let mut diagnostics = Diagnostics::default();
     let project = Project::load(root, &mut diagnostics);
-    let pipelines = Ingest::load_pipelines(&project, &mut diagnostics);
+    let declarations = Declarations::load(&project, &mut diagnostics);
     let faults: Vec<_> = diagnostics.iter().map(|fault| fault.message.clone()).collect();
     assert!(!diagnostics.has_errors(), "{faults:?}");
     let options =
         EngineOptions { project: Arc::new(project), storage, limits: Limits::default(), clock: system_clock() };
-    Ingest::open(Engine::open(options).await.unwrap(), pipelines).await.unwrap()
+    Ingest::open(Engine::open(options).await.unwrap(), declarations, Secrets::default()).await.unwrap()
 }

@@ -44,7 +44,7 @@ pub(super) async fn run(session: &Session, args: DemoArgs) -> anyhow::Result<()>
 }
 
 async fn load_and_ask(session: &Session, settings: &Settings, scale: f64) -> anyhow::Result<Ingest> {
-    let ingest = open_ingest(settings).await?;
+    let ingest = open_ingest(settings, &session.environment).await?;
     let names: Vec<String> = ingest.pipelines().iter().map(|pipeline| pipeline.def.name.clone()).collect();
     note(&format!("loading {} into {}", plural(names.len(), "table"), settings.storage().url));
     let options = LoadOptions { dry_run: false, scale: Some(scale) };

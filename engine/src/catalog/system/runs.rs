@@ -1,10 +1,12 @@
 //! `system.runs`: the runs log, and the runs that only a data commit tells of.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray};
+use arrow::array::{ArrayRef, AsArray, new_null_array};
 use arrow::compute::concat_batches;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Field, SchemaRef};
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
 use super::listing::{counts, instants, texts, word};
@@ -30,6 +32,8 @@ pub fn runs_schema() -> SchemaRef {
         count("version"),
         required(text("sources")),
         text("error"),
+        text("notes"),
+        text("cursor"),
     ])
 }
 
@@ -51,6 +55,8 @@ pub fn run_records_batch(runs: &[RunRecord]) -> Result<RecordBatch> {
         counts(runs.iter().map(|run| run.version)),
         texts(runs.iter().map(sources)),
         texts(runs.iter().map(|run| run.error.as_ref())),
+        texts(runs.iter().map(|run| (!run.notes.is_empty()).then(|| run.notes.join("; ")))),
+        texts(runs.iter().map(|run| run.cursor.as_ref())),
     ];
     RecordBatch::try_new(runs_schema(), columns).map_err(internal)
 }
@@ -69,11 +75,19 @@ pub(super) async fn runs(catalog: &Catalog) -> Result<RecordBatch> {
 async fn logged_runs(catalog: &Catalog) -> Result<Vec<RecordBatch>> {
     let Some(provider) = catalog.pin_internal("runs").await? else { return Ok(Vec::new()) };
     let session = catalog.internal_session().await?;
-    let names = runs_schema();
-    let names: Vec<&str> = names.fields().iter().map(|field| field.name().as_str()).collect();
-    let rows = session.read_table(provider).and_then(|rows| rows.select_columns(&names)).map_err(internal)?;
-    let batches = rows.collect().await.map_err(internal)?;
-    batches.into_iter().map(|batch| batch.with_schema(runs_schema()).map_err(internal)).collect()
+    let rows = session.read_table(provider).map_err(internal)?;
+    rows.collect().await.map_err(internal)?.iter().map(|batch| as_runs(batch).map_err(internal)).collect()
+}
+
+/// The log's rows as [`runs_schema`] has them: a log that was begun by an older version lacks columns, which then
+/// have no values.
+fn as_runs(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let schema = runs_schema();
+    let column = |field: &Arc<Field>| match batch.column_by_name(field.name()) {
+        Some(column) => Arc::clone(column),
+        None => new_null_array(field.data_type(), batch.num_rows()),
+    };
+    RecordBatch::try_new(Arc::clone(&schema), schema.fields().iter().map(column).collect())
 }
 
 /// The runs that the tables' commits carry.

@@ -12,6 +12,7 @@ use xiangyun_engine::project::{Diagnostic, Diagnostics, Document, Project, load_
 use super::definition::{PipelineDef, WriteMode};
 use super::statement;
 use crate::check::{CheckContext, CheckKey, compile};
+use crate::connection::ConnectionDef;
 use crate::source::check_settings;
 
 /// The columns of `table` as its rows have them before rows that fail are left out: all may be missing.
@@ -22,10 +23,15 @@ pub(crate) fn nullable_schema(table: &TableDef) -> SchemaRef {
 
 /// Reads the project's pipelines and checks them against its tables, offline: no source is opened. Faulty pipelines
 /// are reported and left out.
-pub(crate) fn load_pipelines(project: &Project, diagnostics: &mut Diagnostics) -> Vec<Document<PipelineDef>> {
+pub(crate) fn load_pipelines(
+    project: &Project,
+    connections: &[Document<ConnectionDef>],
+    diagnostics: &mut Diagnostics,
+) -> Vec<Document<PipelineDef>> {
     let mut accepted: Vec<Document<PipelineDef>> = Vec::new();
     for document in load_folder::<PipelineDef>(&project.root, diagnostics) {
-        let faults = check(project, &document, &accepted);
+        let mut faults = check(project, &document, &accepted);
+        faults.extend(check_connection(&document, connections));
         if faults.is_empty() {
             accepted.push(document);
         }
@@ -83,6 +89,20 @@ fn check(project: &Project, document: &Document<PipelineDef>, earlier: &[Documen
         }
     }
     faults
+}
+
+/// A source names a connection that is declared.
+fn check_connection(document: &Document<PipelineDef>, connections: &[Document<ConnectionDef>]) -> Option<Diagnostic> {
+    let name = document.def.source.connection()?;
+    if connections.iter().any(|connection| connection.def.name == name) {
+        return None;
+    }
+    let fault = document.fault(&["source", "connection"], format!("there is no connection `{name}`"));
+    let hint = match nearest(name, connections.iter().map(|connection| connection.def.name.as_str())) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("declare it in connections/{name}.toml"),
+    };
+    Some(fault.with_hint(hint))
 }
 
 fn check_columns(document: &Document<PipelineDef>, table: &TableDef) -> Vec<Diagnostic> {

@@ -15,7 +15,7 @@ fn load(files: &[(&str, &str)]) -> (Vec<String>, Vec<(String, String)>) {
     }
     let mut diagnostics = Diagnostics::default();
     let project = Project::load(folder.path(), &mut diagnostics);
-    let pipelines = load_pipelines(&project, &mut diagnostics);
+    let pipelines = load_pipelines(&project, &[], &mut diagnostics);
     let faults = diagnostics.iter().map(|fault| {
         let marked = fault.span.clone().map(|span| fault.source.text[span].to_owned());
         (fault.message.clone(), marked.unwrap_or_default())

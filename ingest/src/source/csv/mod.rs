@@ -1,96 +1,93 @@
-//! Delimited text in one or more files.
+//! Delimited text.
 
 mod reader;
 mod record;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use xiangyun_engine::catalog::RunSource;
 
-use super::content::Content;
-use super::encoding::{Detector, Encoding};
-use super::error::SourceError;
-use super::files::{SourceFile, find};
+use super::file::{Content, Detector, Encoding, Format, OpenFile, SourceFile};
 use super::text::trimmed;
-use super::{Batches, Source, SourceBatch};
+use super::{Batches, SourceBatch, SourceError};
 use crate::pipeline::CsvSource;
 use reader::Reader;
 
-/// Files of delimited text with one header.
+/// Delimited text with one header line.
 #[derive(Debug)]
-pub struct CsvFiles {
-    files: Vec<(SourceFile, Encoding)>,
-    records: Vec<RunSource>,
-    schema: SchemaRef,
+pub(super) struct Csv {
     delimiter: u8,
-    null_values: Vec<String>,
+    /// None where each file's bytes decide.
+    encoding: Option<Encoding>,
+    null_values: Arc<[String]>,
 }
 
-impl CsvFiles {
-    /// Finds the files, hashes them, decides their encodings and reads their headers. It reads every file once.
+impl Csv {
+    /// # Errors
+    /// [`SourceError::BadSetting`] for settings that mean nothing.
+    pub(super) fn try_new(def: &CsvSource) -> Result<Self, SourceError> {
+        let delimiter = match u8::try_from(def.delimiter) {
+            Ok(byte) if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => byte,
+            _ => {
+                return Err(SourceError::BadSetting {
+                    key: "delimiter",
+                    value: def.delimiter.to_string(),
+                    hint: "use one ASCII character that is no quote and no line end, as in `,`, `;`, `|` or `\\t`"
+                        .into(),
+                });
+            }
+        };
+        let encoding = Encoding::declared(&def.encoding)?;
+        Ok(Self { delimiter, encoding, null_values: def.null_values.clone().into() })
+    }
+}
+
+impl Format for Csv {
+    /// Hashes the file, decides its encoding and reads its header. It reads the file once.
     ///
     /// # Errors
-    /// Where a file is missing, empty, cut off or no text, or where its header names no columns or other ones than
-    /// the first file's.
-    pub fn open(root: &Path, def: &CsvSource) -> Result<Self, SourceError> {
-        let (delimiter, declared) = settings(def)?;
-        let (mut files, mut records) = (Vec::new(), Vec::new());
-        let mut columns: Option<Vec<String>> = None;
-        for file in find(root, &def.path)? {
-            let (encoding, record) = inspect(&file, declared)?;
-            let header = Reader::open(&file, encoding, delimiter)?.header()?;
-            let header = column_names(&file.name, header)?;
-            match &columns {
-                None => columns = Some(header),
-                Some(first) => same_columns(&records[0], first, &file.name, &header)?,
-            }
-            files.push((file, encoding));
-            records.push(record);
-        }
-        let fields: Vec<_> = columns.into_iter().flatten().map(|name| Field::new(name, DataType::Utf8, true)).collect();
-        let schema = Arc::new(Schema::new(fields));
-        Ok(Self { files, records, schema, delimiter, null_values: def.null_values.clone() })
+    /// Where a file is missing, empty, cut off or no text, or where its header names no columns.
+    fn open(&self, file: &SourceFile) -> Result<Vec<Box<dyn OpenFile>>, SourceError> {
+        let (encoding, record) = inspect(file, self.encoding)?;
+        let header = Reader::open(file, encoding, self.delimiter)?.header()?;
+        let names = column_names(&file.name, header)?;
+        let fields: Vec<_> = names.into_iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
+        Ok(vec![Box::new(CsvFile {
+            file: file.clone(),
+            encoding,
+            record,
+            schema: Arc::new(Schema::new(fields)),
+            delimiter: self.delimiter,
+            null_values: Arc::clone(&self.null_values),
+        })])
     }
 }
 
-/// Checks the settings without opening a file.
-pub(super) fn check_settings(def: &CsvSource) -> Result<(), SourceError> {
-    settings(def).map(|_| ())
+/// One file of delimited text.
+#[derive(Debug, Clone)]
+struct CsvFile {
+    file: SourceFile,
+    encoding: Encoding,
+    record: RunSource,
+    schema: SchemaRef,
+    delimiter: u8,
+    null_values: Arc<[String]>,
 }
 
-/// The delimiter and the encoding that is declared.
-fn settings(def: &CsvSource) -> Result<(u8, Option<Encoding>), SourceError> {
-    match u8::try_from(def.delimiter) {
-        Ok(byte) if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => {
-            Ok((byte, Encoding::declared(&def.encoding)?))
-        }
-        _ => Err(SourceError::BadSetting {
-            key: "delimiter",
-            value: def.delimiter.to_string(),
-            hint: "use one ASCII character that is no quote and no line end, as in `,`, `;`, `|` or `\\t`".into(),
-        }),
+impl OpenFile for CsvFile {
+    fn record(&self) -> &RunSource {
+        &self.record
     }
-}
 
-impl Source for CsvFiles {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
 
-    fn files(&self) -> &[RunSource] {
-        &self.records
-    }
-
     fn batches(&self) -> Result<Batches, SourceError> {
-        Ok(Box::new(CsvBatches {
-            files: self.files.clone().into_iter().zip(self.records.clone()).collect::<Vec<_>>().into_iter(),
-            schema: Arc::clone(&self.schema),
-            delimiter: self.delimiter,
-            null_values: self.null_values.clone(),
-            open: None,
-        }))
+        let mut reader = Reader::open(&self.file, self.encoding, self.delimiter)?;
+        reader.header()?;
+        Ok(Box::new(CsvBatches { file: self.clone(), reader: Some(reader), has_rows: false }))
     }
 }
 
@@ -138,51 +135,27 @@ fn column_names(file: &str, header: Vec<String>) -> Result<Vec<String>, SourceEr
     Ok(names)
 }
 
-fn same_columns(first: &RunSource, expected: &[String], file: &str, found: &[String]) -> Result<(), SourceError> {
-    let difference = match expected.iter().zip(found).position(|(expected, found)| expected != found) {
-        Some(at) => format!("column {} is `{}` and not `{}`", at + 1, found[at], expected[at]),
-        None if expected.len() == found.len() => return Ok(()),
-        None => format!("it has {} and not {}", found.len(), expected.len()),
-    };
-    Err(SourceError::HeaderDiffers { path: file.into(), first: first.path.clone(), difference })
-}
-
 struct CsvBatches {
-    files: std::vec::IntoIter<((SourceFile, Encoding), RunSource)>,
-    schema: SchemaRef,
-    delimiter: u8,
-    null_values: Vec<String>,
-    open: Option<OpenFile>,
-}
-
-struct OpenFile {
-    reader: Reader,
-    record: RunSource,
+    file: CsvFile,
+    /// None behind the end.
+    reader: Option<Reader>,
     has_rows: bool,
 }
 
 impl CsvBatches {
     fn step(&mut self) -> Result<Option<SourceBatch>, SourceError> {
-        loop {
-            let Some(open) = &mut self.open else {
-                let Some(((file, encoding), record)) = self.files.next() else { return Ok(None) };
-                let mut reader = Reader::open(&file, encoding, self.delimiter)?;
-                reader.header()?;
-                self.open = Some(OpenFile { reader, record, has_rows: false });
-                continue;
-            };
-            if let Some(batch) = open.reader.batch(&self.schema, &self.null_values)? {
-                open.has_rows = true;
-                return Ok(Some(batch));
-            }
-            if let Some(OpenFile { reader, record, has_rows }) = self.open.take() {
-                if !has_rows {
-                    return Err(SourceError::NoRows { path: record.path });
-                }
-                if reader.finish()?.sha256 != record.sha256 {
-                    return Err(SourceError::Changed { path: record.path });
-                }
-            }
+        let Some(reader) = &mut self.reader else { return Ok(None) };
+        if let Some(batch) = reader.batch(&self.file.schema, &self.file.null_values)? {
+            self.has_rows = true;
+            return Ok(Some(batch));
+        }
+        let path = || self.file.record.path.clone();
+        if !self.has_rows {
+            return Err(SourceError::NoRows { path: path() });
+        }
+        match self.reader.take().map(Reader::finish).transpose()? {
+            Some(stored) if stored.sha256 != self.file.record.sha256 => Err(SourceError::Changed { path: path() }),
+            _ => Ok(None),
         }
     }
 }

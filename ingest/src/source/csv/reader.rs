@@ -6,12 +6,9 @@ use arrow::array::{ArrayRef, StringBuilder, UInt64Builder};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
-use super::super::content::{Content, StoredBytes};
-use super::super::encoding::{Encoding, TextDecoder};
-use super::super::error::SourceError;
-use super::super::files::SourceFile;
+use super::super::file::{Content, Encoding, SourceFile, StoredBytes, TextDecoder};
 use super::super::text::{is_missing, truncated};
-use super::super::{BATCH_ROWS, RAW_LIMIT_BYTES, SourceBatch, UnreadableRow};
+use super::super::{BATCH_ROWS, RAW_LIMIT_BYTES, SourceBatch, SourceError, UnreadableRow};
 use super::record::{Fields, QuoteProblem, Split, first_line, line_end, split};
 
 /// Bytes that one record may have. A longer one is a quote that is never closed, or no delimited text.

@@ -1,11 +1,13 @@
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 use std::fs;
+use std::path::Path;
 
 use arrow::array::{Array, AsArray};
 use encoding_rs::GB18030;
 
-use super::super::UnreadableRow;
+use super::super::file::Files;
+use super::super::{Source, UnreadableRow};
 use super::*;
 
 fn def(path: &str) -> CsvSource {
@@ -15,7 +17,11 @@ fn def(path: &str) -> CsvSource {
 /// Rows as text with their lines, and the unreadable ones.
 type Rows = (Vec<(u64, Vec<Option<String>>)>, Vec<UnreadableRow>);
 
-fn read(source: &CsvFiles) -> Result<Rows, SourceError> {
+fn open(root: &Path, def: &CsvSource) -> Result<Files, SourceError> {
+    Files::open(root, &def.path, &Csv::try_new(def)?)
+}
+
+fn read(source: &Files) -> Result<Rows, SourceError> {
     let (mut rows, mut unreadable) = (Vec::new(), Vec::new());
     for batch in source.batches()? {
         let batch = batch?;
@@ -34,7 +40,7 @@ fn read(source: &CsvFiles) -> Result<Rows, SourceError> {
 fn load(bytes: &[u8]) -> Result<Rows, SourceError> {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.csv"), bytes).unwrap();
-    read(&CsvFiles::open(folder.path(), &def("a.csv"))?)
+    read(&open(folder.path(), &def("a.csv"))?)
 }
 
 fn some(values: &[&str]) -> Vec<Option<String>> {
@@ -87,7 +93,7 @@ fn many_rows_come_in_batches_and_none_is_lost() {
         ("zstd.csv", zstd::encode_all(text.as_bytes(), 1).unwrap()),
     ] {
         fs::write(folder.path().join(name), bytes).unwrap();
-        let source = CsvFiles::open(folder.path(), &def(name)).unwrap();
+        let source = open(folder.path(), &def(name)).unwrap();
         let batches: Vec<_> = source.batches().unwrap().map(Result::unwrap).collect();
         assert!(batches.iter().all(|batch| batch.batch.num_rows() <= super::super::BATCH_ROWS));
         let read_bytes: u64 = batches.iter().map(|batch| batch.bytes).sum();
@@ -99,7 +105,7 @@ fn many_rows_come_in_batches_and_none_is_lost() {
             assert_eq!(*values, some(&[&n.to_string(), &format!("吉祥\n云{n}")]));
         }
     }
-    let encoding = |name| CsvFiles::open(folder.path(), &def(name)).unwrap().files()[0].encoding.clone();
+    let encoding = |name| open(folder.path(), &def(name)).unwrap().files()[0].encoding.clone();
     assert_eq!(encoding("gb.csv").as_deref(), Some("GB18030"));
     assert_eq!(encoding("utf8.csv").as_deref(), Some("UTF-8"));
 }
@@ -111,7 +117,7 @@ fn a_trail_byte_that_looks_like_a_delimiter_is_none() {
     bytes.extend_from_slice(&[0x82, 0x7c, b'|', 0xbc, 0xaa, b'\n']);
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.csv"), &bytes).unwrap();
-    let source = CsvFiles::open(folder.path(), &CsvSource { delimiter: '|', ..def("a.csv") }).unwrap();
+    let source = open(folder.path(), &CsvSource { delimiter: '|', ..def("a.csv") }).unwrap();
     let (rows, unreadable) = read(&source).unwrap();
     assert_eq!(unreadable, []);
     assert_eq!(rows.len(), 1);
@@ -123,11 +129,11 @@ fn several_files_are_one_source_when_their_headers_agree() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("1.csv"), "a,b\n1,2\n").unwrap();
     fs::write(folder.path().join("2.csv"), "\u{feff}a,b\r\n3,4\r\n").unwrap();
-    let source = CsvFiles::open(folder.path(), &def("*.csv")).unwrap();
+    let source = open(folder.path(), &def("*.csv")).unwrap();
     assert_eq!(source.files().iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["1.csv", "2.csv"]);
     assert_eq!(read(&source).unwrap().0, [(2, some(&["1", "2"])), (2, some(&["3", "4"]))]);
     fs::write(folder.path().join("3.csv"), "a,c\n1,2\n").unwrap();
-    let error = CsvFiles::open(folder.path(), &def("*.csv")).unwrap_err();
+    let error = open(folder.path(), &def("*.csv")).unwrap_err();
     assert_eq!(error.to_string(), "`3.csv` has other columns than `1.csv`: column 2 is `c` and not `b`");
 }
 
@@ -159,7 +165,7 @@ fn a_quote_that_swallows_a_megabyte_costs_one_line() {
 fn a_file_that_changes_between_opening_and_reading_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.csv"), "a,b\n1,2\n").unwrap();
-    let source = CsvFiles::open(folder.path(), &def("a.csv")).unwrap();
+    let source = open(folder.path(), &def("a.csv")).unwrap();
     fs::write(folder.path().join("a.csv"), "a,b\n1,3\n").unwrap();
     assert!(matches!(read(&source), Err(SourceError::Changed { .. })));
 }
@@ -167,11 +173,11 @@ fn a_file_that_changes_between_opening_and_reading_is_noticed() {
 #[test]
 fn settings_that_mean_nothing_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let open = |def: &CsvSource| CsvFiles::open(folder.path(), def).unwrap_err().to_string();
-    assert_eq!(open(&CsvSource { delimiter: '，', ..def("a.csv") }), "`delimiter` of the source cannot be `，`");
+    let message = |def: &CsvSource| open(folder.path(), def).unwrap_err().to_string();
+    assert_eq!(message(&CsvSource { delimiter: '，', ..def("a.csv") }), "`delimiter` of the source cannot be `，`");
     assert_eq!(
-        open(&CsvSource { encoding: "latin1".into(), ..def("a.csv") }),
+        message(&CsvSource { encoding: "latin1".into(), ..def("a.csv") }),
         "`encoding` of the source cannot be `latin1`"
     );
-    assert_eq!(open(&def("nothing.csv")), "source file `nothing.csv` does not exist");
+    assert_eq!(message(&def("nothing.csv")), "source file `nothing.csv` does not exist");
 }

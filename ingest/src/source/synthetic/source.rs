@@ -71,10 +71,6 @@ impl Source for SyntheticRows {
         schema(self.dataset.columns())
     }
 
-    fn is_typed(&self) -> bool {
-        true
-    }
-
     fn files(&self) -> &[RunSource] {
         &self.files
     }

@@ -6,15 +6,15 @@ use std::path::{Component, Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
 
-use super::error::SourceError;
+use crate::source::SourceError;
 
 /// A file of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SourceFile {
+pub(in crate::source) struct SourceFile {
     /// Where it is.
-    pub(super) path: PathBuf,
+    pub(in crate::source) path: PathBuf,
     /// How it is named in reports: relative to the project, `/`-separated, or absolute where it was declared so.
-    pub(super) name: String,
+    pub(in crate::source) name: String,
 }
 
 /// `*` and `?` stay within one folder; `**` crosses folders. Dot files are matched only by name.
@@ -25,7 +25,7 @@ const MATCHING: MatchOptions =
 ///
 /// A relative path starts at the project's folder and must not leave it, not by `..` and not through a symbolic
 /// link; an absolute path says openly that the data lies elsewhere and is taken as it is.
-pub(super) fn find(root: &Path, declared: &str) -> Result<Vec<SourceFile>, SourceError> {
+pub(in crate::source) fn find(root: &Path, declared: &str) -> Result<Vec<SourceFile>, SourceError> {
     let path = Path::new(declared);
     if declared.is_empty() || declared.contains('\0') {
         return Err(bad_path(declared, "it names no file"));

@@ -6,8 +6,8 @@ use std::io::{self, BufRead, BufReader, Read};
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
-use super::error::SourceError;
-use super::files::SourceFile;
+use super::find::SourceFile;
+use crate::source::SourceError;
 
 /// Bytes read from disk at a time.
 const READ_BYTES: usize = 128 << 10;
@@ -17,13 +17,13 @@ const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Size and hash of a file as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct StoredBytes {
-    pub(super) size_bytes: u64,
-    pub(super) sha256: String,
+pub(in crate::source) struct StoredBytes {
+    pub(in crate::source) size_bytes: u64,
+    pub(in crate::source) sha256: String,
 }
 
 /// The decompressed content of one file.
-pub(super) struct Content {
+pub(in crate::source) struct Content {
     name: String,
     format: Format,
     position: u64,
@@ -36,7 +36,7 @@ enum Format {
 }
 
 impl Content {
-    pub(super) fn open(file: &SourceFile) -> Result<Self, SourceError> {
+    pub(in crate::source) fn open(file: &SourceFile) -> Result<Self, SourceError> {
         let failed = |source| SourceError::Read { path: file.name.clone(), source };
         let mut stored = Stored::new(File::open(&file.path).map_err(failed)?);
         let start = stored.fill_buf().map_err(failed)?;
@@ -51,7 +51,7 @@ impl Content {
     }
 
     /// Reads the next bytes of the content; 0 at its end.
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, SourceError> {
+    pub(in crate::source) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, SourceError> {
         let outcome = loop {
             let outcome = match &mut self.format {
                 Format::Plain(reader) => reader.read(buffer),
@@ -69,12 +69,12 @@ impl Content {
     }
 
     /// Bytes read from disk so far.
-    pub(super) fn stored_bytes(&self) -> u64 {
+    pub(in crate::source) fn stored_bytes(&self) -> u64 {
         self.stored().size_bytes
     }
 
     /// Reads what is left, so that the hash covers the whole file.
-    pub(super) fn finish(mut self) -> Result<StoredBytes, SourceError> {
+    pub(in crate::source) fn finish(mut self) -> Result<StoredBytes, SourceError> {
         let mut rest = vec![0; 16 << 10];
         while self.read(&mut rest)? > 0 {}
         let stored = match &mut self.format {

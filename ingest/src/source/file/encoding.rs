@@ -2,11 +2,11 @@
 
 use encoding_rs::{Decoder, DecoderResult, GB18030, UTF_8, UTF_16BE, UTF_16LE};
 
-use super::error::SourceError;
+use crate::source::SourceError;
 
 /// The encodings that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Encoding {
+pub(in crate::source) enum Encoding {
     Utf8,
     /// GB18030-2022, which contains GBK and GB2312.
     Gb18030,
@@ -17,7 +17,7 @@ pub(super) enum Encoding {
 
 impl Encoding {
     /// Name as recorded in a run.
-    pub(super) fn name(self) -> &'static str {
+    pub(in crate::source) fn name(self) -> &'static str {
         match self {
             Self::Utf8 => "UTF-8",
             Self::Gb18030 => "GB18030",
@@ -27,7 +27,7 @@ impl Encoding {
     }
 
     /// What `source.encoding` declares; none for `auto`.
-    pub(super) fn declared(text: &str) -> Result<Option<Self>, SourceError> {
+    pub(in crate::source) fn declared(text: &str) -> Result<Option<Self>, SourceError> {
         match text.to_ascii_lowercase().as_str() {
             "auto" => Ok(None),
             "utf-8" | "utf8" => Ok(Some(Self::Utf8)),
@@ -68,7 +68,7 @@ const PROOF_OF_UTF8: usize = 16;
 
 /// Decides a content's encoding from the whole of it, in pieces.
 #[derive(Debug, Default)]
-pub(super) struct Detector {
+pub(in crate::source) struct Detector {
     start: Vec<u8>,
     /// Bytes of a character that the last piece cut in two.
     carry: Vec<u8>,
@@ -78,7 +78,7 @@ pub(super) struct Detector {
 
 impl Detector {
     /// Looks at the next piece.
-    pub(super) fn push(&mut self, piece: &[u8]) {
+    pub(in crate::source) fn push(&mut self, piece: &[u8]) {
         if self.start.len() < 4 {
             self.start.extend(piece.iter().take(4 - self.start.len()));
         }
@@ -123,7 +123,7 @@ impl Detector {
 
     /// The encoding: by byte order mark, else UTF-8 where all of it is or where it plainly was meant to be, else
     /// GB18030. A damaged UTF-8 file is not taken for GB18030, as which most of it would decode, to nonsense.
-    pub(super) fn decide(&self) -> Encoding {
+    pub(in crate::source) fn decide(&self) -> Encoding {
         let invalid = self.invalid || !self.carry.is_empty();
         match Encoding::mark(&self.start) {
             Some((encoding, _)) => encoding,
@@ -134,7 +134,7 @@ impl Detector {
 }
 
 /// Decodes a content piece by piece; bytes that mean nothing are an error and never a replacement character.
-pub(super) struct TextDecoder {
+pub(in crate::source) struct TextDecoder {
     file: String,
     encoding: Encoding,
     decoder: Decoder,
@@ -145,13 +145,13 @@ pub(super) struct TextDecoder {
 }
 
 impl TextDecoder {
-    pub(super) fn new(file: &str, encoding: Encoding) -> Self {
+    pub(in crate::source) fn new(file: &str, encoding: Encoding) -> Self {
         let start = Some(Vec::with_capacity(4));
         Self { file: file.into(), encoding, decoder: encoding.decoder(), start, position: 0, lines: 1 }
     }
 
     /// Appends the text of `piece` to `text`; `last` where the content ends with it.
-    pub(super) fn decode(&mut self, piece: &[u8], last: bool, text: &mut String) -> Result<(), SourceError> {
+    pub(in crate::source) fn decode(&mut self, piece: &[u8], last: bool, text: &mut String) -> Result<(), SourceError> {
         let Some(mut start) = self.start.take() else { return self.decode_after_mark(piece, last, text) };
         // The first four bytes are held back until it is known whether they are a byte order mark.
         let held = piece.len().min(4 - start.len());

@@ -1,0 +1,80 @@
+//! `pipelines/*.toml`.
+
+mod check;
+mod source;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use xiangyun_engine::catalog::TableName;
+use xiangyun_engine::project::Resource;
+
+pub use check::{CheckDef, CheckRule, OnFail};
+pub use source::{CsvSource, GeoJsonSource, SourceDef, SyntheticSource};
+
+/// `pipelines/*.toml`: one declared load. Steps: source → optional SQL transform → checks → write mode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PipelineDef {
+    /// Version of this file's format: 1.
+    pub version: u32,
+    /// Name, unique in the project.
+    pub name: String,
+    /// The table it loads.
+    pub table: TableName,
+    /// Where the rows come from.
+    pub source: SourceDef,
+    /// Table column → source column, where their names differ (`uscc = "统一社会信用代码"`).
+    #[serde(default)]
+    pub columns: IndexMap<String, String>,
+    /// SQL between source and checks.
+    pub transform: Option<TransformDef>,
+    /// Checks beyond the contract's own (type, nullability).
+    #[serde(default)]
+    pub checks: Vec<CheckDef>,
+    /// How rows enter the table.
+    pub mode: WriteMode,
+    /// What to do with rows whose primary key (all columns where there is none) was seen before in this load.
+    #[serde(default)]
+    pub duplicates: Duplicates,
+}
+
+impl Resource for PipelineDef {
+    const FOLDER: &'static str = "pipelines";
+    const KIND: &'static str = "pipeline";
+    const VERSION: u32 = 1;
+}
+
+/// SQL between source and checks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TransformDef {
+    /// One SELECT over `source` (its columns are text, for typed sources typed) and the lake's tables. Rows keep
+    /// their file and line when it neither groups nor joins.
+    pub sql: String,
+}
+
+/// How rows enter the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WriteMode {
+    /// Adds rows; the same file is added once, however often it is sent.
+    Append,
+    /// Replaces all rows; running it again with the same content does nothing.
+    Replace,
+}
+
+/// What to do with duplicates.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Duplicates {
+    /// Load the first, count the others as duplicates.
+    Remove,
+    /// Load all of them, with a warning each.
+    Warn,
+    /// Load the first, put the others into quarantine.
+    #[default]
+    Reject,
+    /// Load all of them: rows are not compared, which a load without repeated rows need not pay for.
+    Keep,
+}

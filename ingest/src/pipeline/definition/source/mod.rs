@@ -1,0 +1,34 @@
+//! `source` of a pipeline: one struct a kind.
+
+mod csv;
+mod geojson;
+mod synthetic;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use csv::CsvSource;
+pub use geojson::GeoJsonSource;
+pub use synthetic::SyntheticSource;
+
+/// Where rows come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum SourceDef {
+    /// Delimited text.
+    Csv(CsvSource),
+    /// A GeoJSON FeatureCollection: a row a feature, its geometry as GeoJSON text in `geometry`.
+    #[serde(rename = "geojson")]
+    GeoJson(GeoJsonSource),
+    /// The seeded generator.
+    Synthetic(SyntheticSource),
+}
+
+impl SourceDef {
+    /// The connection that it names.
+    pub fn connection(&self) -> Option<&str> {
+        match self {
+            Self::Csv(_) | Self::GeoJson(_) | Self::Synthetic(_) => None,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Files of agencies: found by path or pattern, unpacked, decoded, and read as rows by what their [`Format`] says.
+//!
+//! What one file is, is the format's business; that several files are one source is [`Files`]'s.
+
+mod content;
+mod encoding;
+mod find;
+
+use std::fmt::Debug;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::datatypes::{Schema, SchemaRef};
+use xiangyun_engine::catalog::RunSource;
+
+pub(crate) use content::hex;
+pub(in crate::source) use content::{Content, StoredBytes};
+pub(in crate::source) use encoding::{Detector, Encoding, TextDecoder};
+pub(in crate::source) use find::{SourceFile, find};
+
+use super::{Batches, Source, SourceBatch, SourceError};
+
+/// How files of one kind become rows.
+pub(in crate::source) trait Format: Debug + Send + Sync {
+    /// Reads as much of a file as its columns and its hash need, and decides what is decided once a file: its
+    /// encoding, where its header stands. A file with several tables in it (the sheets of a workbook) gives several.
+    fn open(&self, file: &SourceFile) -> Result<Vec<Box<dyn OpenFile>>, SourceError>;
+}
+
+/// A file whose columns are known.
+pub(in crate::source) trait OpenFile: Debug + Send + Sync {
+    /// Name, size, hash, and what was decided.
+    fn record(&self) -> &RunSource;
+
+    /// Its own columns, in its own order.
+    fn schema(&self) -> SchemaRef;
+
+    /// Its rows in [`Self::schema`], from the beginning. The reading fails with [`SourceError::Changed`] where the
+    /// file is no longer the one that was hashed.
+    fn batches(&self) -> Result<Batches, SourceError>;
+}
+
+/// Files of one kind as one source.
+#[derive(Debug)]
+pub struct Files {
+    files: Arc<Vec<Box<dyn OpenFile>>>,
+    records: Vec<RunSource>,
+    schema: SchemaRef,
+}
+
+impl Files {
+    /// Opens every file that `path` means, in the order of their names.
+    pub(in crate::source) fn open(root: &Path, path: &str, format: &dyn Format) -> Result<Self, SourceError> {
+        let mut files = Vec::new();
+        for file in find(root, path)? {
+            files.extend(format.open(&file)?);
+        }
+        Self::try_new(files)
+    }
+
+    /// One source of files that have the same columns.
+    fn try_new(files: Vec<Box<dyn OpenFile>>) -> Result<Self, SourceError> {
+        let schema = files.first().map_or_else(|| Arc::new(Schema::empty()), |file| file.schema());
+        for file in files.iter().skip(1) {
+            same_columns(files[0].record(), &schema, file.record(), &file.schema())?;
+        }
+        let records = files.iter().map(|file| file.record().clone()).collect();
+        Ok(Self { files: Arc::new(files), records, schema })
+    }
+}
+
+impl Source for Files {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn files(&self) -> &[RunSource] {
+        &self.records
+    }
+
+    fn batches(&self) -> Result<Batches, SourceError> {
+        let (files, schema) = (Arc::clone(&self.files), self.schema());
+        let mut open: Option<Batches> = None;
+        let mut next = 0;
+        let step = move || -> Result<Option<SourceBatch>, SourceError> {
+            loop {
+                if let Some(batches) = &mut open
+                    && let Some(batch) = batches.next()
+                {
+                    return Ok(Some(in_schema(batch?, &schema)));
+                }
+                let Some(file) = files.get(next) else { return Ok(None) };
+                next += 1;
+                open = Some(file.batches()?);
+            }
+        };
+        let mut step = step;
+        Ok(Box::new(std::iter::from_fn(move || step().transpose())))
+    }
+}
+
+/// The rows with the source's columns in their order; those that the file lacks are missing values.
+fn in_schema(rows: SourceBatch, schema: &SchemaRef) -> SourceBatch {
+    if rows.batch.schema_ref() == schema {
+        return rows;
+    }
+    let count = rows.batch.num_rows();
+    let column = |field: &Arc<arrow::datatypes::Field>| match rows.batch.column_by_name(field.name()) {
+        Some(column) => Arc::clone(column),
+        None => new_null_array(field.data_type(), count),
+    };
+    let columns = schema.fields().iter().map(column).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(count));
+    let batch = RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+        .expect("the files' columns have the source's types");
+    SourceBatch { batch, ..rows }
+}
+
+fn same_columns(first: &RunSource, expected: &Schema, file: &RunSource, found: &Schema) -> Result<(), SourceError> {
+    let (expected, found) = (expected.fields(), found.fields());
+    let difference = match expected.iter().zip(found).position(|(expected, found)| expected != found) {
+        Some(at) if expected[at].name() == found[at].name() => {
+            let (is, wanted) = (found[at].data_type(), expected[at].data_type());
+            format!("column `{}` is {is} and not {wanted}", found[at].name())
+        }
+        Some(at) => format!("column {} is `{}` and not `{}`", at + 1, found[at].name(), expected[at].name()),
+        None if expected.len() == found.len() => return Ok(()),
+        None => format!("it has {} and not {}", found.len(), expected.len()),
+    };
+    Err(SourceError::HeaderDiffers { path: file.path.clone(), first: first.path.clone(), difference })
+}
