@@ -1,16 +1,22 @@
 //! What a command works with: the project, its settings, and as much of the engine as the command asks for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::Context;
 use xiangyun_engine::clock::system_clock;
 use xiangyun_engine::project::{Diagnostics, Project};
 use xiangyun_engine::storage::Storage;
 use xiangyun_engine::{Engine, EngineOptions, Principal, QueryContext};
+use xiangyun_ingest::observe::{FailureWebhook, OpenLineage, Outbox, RunObserver};
 use xiangyun_ingest::{Declarations, Ingest};
 
 use crate::args::GlobalArgs;
 use crate::report::Faults;
 use crate::settings::{Environment, Flags, Settings, find_project, settable};
+
+/// How long the end of a command waits for endpoints that are told of runs.
+const OBSERVERS_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// One command's surroundings.
 pub(crate) struct Session {
@@ -64,4 +70,37 @@ pub(crate) async fn open_ingest(settings: &Settings, environment: &Environment) 
         return Err(Faults::new(diagnostics).into());
     }
     Ok(Ingest::open(engine, declarations, environment.secrets()).await?)
+}
+
+/// Those who are told of runs; what waits to be sent is sent when they are closed.
+#[derive(Debug, Default)]
+pub(crate) struct Observers(Vec<Outbox>);
+
+impl Observers {
+    /// Sends what waits.
+    pub(crate) async fn close(self) {
+        for outbox in self.0 {
+            outbox.close(OBSERVERS_TIMEOUT).await;
+        }
+    }
+}
+
+/// As [`open_ingest`]; the endpoints that the settings name are told of every run.
+pub(crate) async fn open_observed(
+    settings: &Settings,
+    environment: &Environment,
+) -> anyhow::Result<(Ingest, Observers)> {
+    let ingest = open_ingest(settings, environment).await?;
+    let (mut outboxes, mut observers) = (Vec::new(), Vec::<Arc<dyn RunObserver>>::new());
+    if let Some((url, token)) = settings.webhook() {
+        let outbox = Outbox::open(&url, token.as_ref()).context("the setting jobs.webhook")?;
+        outboxes.push(outbox.clone());
+        observers.push(Arc::new(FailureWebhook::new(outbox)));
+    }
+    if let Some((url, token)) = settings.open_lineage() {
+        let outbox = Outbox::open(&url, token.as_ref()).context("the setting jobs.openlineage")?;
+        outboxes.push(outbox.clone());
+        observers.push(Arc::new(OpenLineage::new(outbox, ingest.engine().storage())));
+    }
+    Ok((ingest.observed_by(observers), Observers(outboxes)))
 }

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use xiangyun_engine::catalog::RunRecord;
 use xiangyun_engine::project::{Diagnostics, Document, Project};
 use xiangyun_engine::{Engine, Result};
 
 use crate::commit::Committer;
 use crate::connection::{self, ConnectionDef, Connections, Secrets};
+use crate::observe::RunObserver;
 use crate::pipeline::{self, PipelineDef};
 use crate::progress::Progress;
 use crate::run::{Run, RunError};
+use crate::source::SourceContext;
 
 /// How to load.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +22,17 @@ pub struct LoadOptions {
     pub dry_run: bool,
     /// Multiplies the rows of synthetic sources.
     pub scale: Option<f64>,
+    /// What started the run, where it was not a person.
+    pub trigger: Option<Trigger>,
+}
+
+/// What started a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trigger {
+    /// `schedule`, `after`, `arrival`.
+    pub kind: &'static str,
+    /// The time of the schedule.
+    pub due_at: Option<DateTime<Utc>>,
 }
 
 /// What a load did.
@@ -85,6 +99,7 @@ pub struct Ingest {
     committer: Committer,
     pipelines: Arc<Vec<Document<PipelineDef>>>,
     connections: Connections,
+    observers: Arc<[Arc<dyn RunObserver>]>,
 }
 
 impl Ingest {
@@ -92,7 +107,37 @@ impl Ingest {
     pub async fn open(engine: Engine, declarations: Declarations, secrets: Secrets) -> Result<Self> {
         let committer = Committer::new(engine.storage().clone());
         let connections = Connections::new(&engine.project().root, declarations.connections, secrets);
-        Ok(Self { engine, committer, pipelines: Arc::new(declarations.pipelines), connections })
+        Ok(Self {
+            engine,
+            committer,
+            pipelines: Arc::new(declarations.pipelines),
+            connections,
+            observers: Arc::new([]),
+        })
+    }
+
+    /// Tells `observers` of every run from here on.
+    #[must_use]
+    pub fn observed_by(mut self, observers: Vec<Arc<dyn RunObserver>>) -> Self {
+        self.observers = observers.into();
+        self
+    }
+
+    /// What sources are opened with.
+    pub(crate) fn source_context(&self) -> SourceContext {
+        SourceContext {
+            root: self.engine.project().root.clone(),
+            connections: self.connections.clone(),
+            runtime: tokio::runtime::Handle::current(),
+        }
+    }
+
+    /// Records a run that could not record itself, and tells of it.
+    pub(crate) async fn record_failed_run(&self, run: &RunRecord) {
+        if let Err(error) = self.committer.append_run(run).await {
+            tracing::warn!(run.id = %run.run_id, error = %error.chain(), "the run's record was not written to the runs log");
+        }
+        self.observers.iter().for_each(|observer| observer.ended(run));
     }
 
     /// The engine that reads what this writes.
@@ -118,8 +163,8 @@ impl Ingest {
             names: self.pipelines.iter().map(|document| document.def.name.clone()).collect(),
         })?;
         let def = Arc::clone(&document.def);
-        let (engine, committer, connections) = (&self.engine, &self.committer, &self.connections);
-        let run = Run { engine, committer, connections, pipeline: def, options, progress };
+        let (engine, committer, sources) = (&self.engine, &self.committer, self.source_context());
+        let run = Run { engine, committer, sources, observers: &self.observers, pipeline: def, options, progress };
         Box::pin(run.load()).await
     }
 }

@@ -5,9 +5,11 @@ pub mod commit;
 pub mod connection;
 pub mod failpoint;
 mod ingest;
+pub mod jobs;
+pub mod observe;
 pub mod pipeline;
 pub mod progress;
 mod run;
 pub mod source;
 
-pub use ingest::{Declarations, Ingest, LoadOptions, LoadOutcome, LoadReport, RejectSample};
+pub use ingest::{Declarations, Ingest, LoadOptions, LoadOutcome, LoadReport, RejectSample, Trigger};

@@ -170,6 +170,9 @@ impl Lake {
             finished_at: now,
             notes: Vec::new(),
             cursor: None,
+            reads: Vec::new(),
+            trigger: None,
+            due_at: None,
             error: None,
         };
         let idempotency = Idempotency { app_id: name, version: 1 };

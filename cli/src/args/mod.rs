@@ -8,6 +8,7 @@ mod documents;
 mod init;
 mod load;
 mod metric;
+mod run;
 mod serve;
 mod sql;
 mod table;
@@ -22,6 +23,7 @@ pub(crate) use demo::DemoArgs;
 pub(crate) use init::InitArgs;
 pub(crate) use load::LoadArgs;
 pub(crate) use metric::{GrainArg, MetricArgs, MetricCommand, MetricQueryArgs, RegionsArg};
+pub(crate) use run::RunArgs;
 pub(crate) use serve::ServeArgs;
 pub(crate) use sql::SqlArgs;
 pub(crate) use table::{TableArgs, TableCommand};
@@ -95,6 +97,8 @@ pub(crate) enum Command {
     Check,
     /// Run pipelines: read, check and commit their sources
     Load(LoadArgs),
+    /// Work the schedule: run pipelines when they are due
+    Run(RunArgs),
     /// Run SQL, or open an interactive shell
     Sql(SqlArgs),
     /// Look at tables

@@ -6,7 +6,7 @@ use xiangyun_ingest::{Ingest, LoadOptions, LoadOutcome, LoadReport, RejectSample
 use crate::args::LoadArgs;
 use crate::output::{LoadProgress, Output, count, note, text};
 use crate::report::{self, AlreadyTold, Exit};
-use crate::session::{Session, open_ingest};
+use crate::session::{Session, open_observed};
 use crate::settings::Flags;
 
 /// Rejected rows that are told of each load; all of them are in `system.quarantine`.
@@ -16,15 +16,17 @@ const WARNINGS_TOLD: usize = 2;
 
 /// Runs pipelines, all unless some are named. One that fails does not stop the others.
 pub(super) async fn run(session: &Session, args: &LoadArgs) -> anyhow::Result<()> {
-    let ingest = open_ingest(&session.settings(Flags::new())?, &session.environment).await?;
+    let settings = session.settings(Flags::new())?;
+    let (ingest, observers) = open_observed(&settings, &session.environment).await?;
     let pipelines = chosen(&ingest, &args.pipelines)?;
     if pipelines.is_empty() {
         note("the project has no pipelines: declare one in pipelines/*.toml");
         return Ok(());
     }
-    let options = LoadOptions { dry_run: args.dry_run, scale: args.scale };
+    let options = LoadOptions { dry_run: args.dry_run, scale: args.scale, ..LoadOptions::default() };
     let mut output = Output::open(&session.global)?;
     let summary = load_all(session, &ingest, &pipelines, &options, WARNINGS_TOLD).await;
+    observers.close().await;
     output.rows(summary.rows()?).await?;
     output.finish()?;
     summary.failure.map_or(Ok(()), |exit| Err(AlreadyTold(exit).into()))

@@ -7,6 +7,7 @@ mod demo;
 mod init;
 mod load;
 mod metric;
+mod run;
 mod serve;
 mod sql;
 mod table;
@@ -34,6 +35,7 @@ pub(crate) fn run(session: Session, command: Command) -> anyhow::Result<()> {
         Command::Completions(args) => completions::run(&args),
         Command::Check => interruptible(&session, check::run(&session)),
         Command::Load(args) => interruptible(&session, load::run(&session, &args)),
+        Command::Run(args) => block_on(&session, "warn", run::run(&session, &args)),
         Command::Table(args) => interruptible(&session, table::run(&session, args)),
         Command::Metric(args) => interruptible(&session, metric::run(&session, args)),
         Command::Sql(args) if sql::is_interactive(&args) => block_on(&session, "warn", sql::shell(&session)),

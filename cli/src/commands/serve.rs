@@ -8,7 +8,7 @@ use xiangyun_engine::{Engine, Error, ErrorKind};
 
 use crate::args::ServeArgs;
 use crate::output::note;
-use crate::session::{Session, open_engine};
+use crate::session::{Session, open_engine, open_observed};
 use crate::settings::{SERVER_LISTEN, Settings};
 
 /// Serves the HTTP interface until Ctrl-C or a request to terminate.
@@ -16,8 +16,24 @@ pub(super) async fn run(session: &Session, args: ServeArgs) -> anyhow::Result<()
     let listen = args.listen.map(|address| (&SERVER_LISTEN, "--listen", address));
     let settings = session.settings(listen.into_iter().collect())?;
     let auth = auth(&settings)?; // before the lake is opened: a wrong address is told at once
-    let engine = open_engine(&settings).await?;
-    until_stopped(engine, auth, &settings, |address| note(&format!("the server listens on http://{address}"))).await
+    let announce = |address| note(&format!("the server listens on http://{address}"));
+    if !settings.serves_jobs() {
+        return until_stopped(open_engine(&settings).await?, auth, &settings, announce).await;
+    }
+    let (ingest, observers) = open_observed(&settings, &session.environment).await?;
+    let engine = ingest.engine().clone();
+    let jobs = super::run::open(ingest, &settings)?;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let stopped = async { drop(stopped.await) };
+    let worked = async {
+        let served = until_stopped(engine, auth, &settings, announce).await;
+        drop(stop);
+        served
+    };
+    let (served, worked) =
+        tokio::join!(worked, super::run::work(&jobs, &session.environment, session.global.quiet, stopped));
+    observers.close().await;
+    served.and(worked)
 }
 
 /// Who may ask, and whether the address may be bound with that.
@@ -49,7 +65,7 @@ pub(super) async fn until_stopped(
 }
 
 /// Ends at Ctrl-C, and where a supervisor asks the process to end.
-async fn stopped() {
+pub(super) async fn stopped() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

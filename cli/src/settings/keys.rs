@@ -111,6 +111,54 @@ pub(crate) static SERVER_TOKENS: Key = Key {
     doc: "File of hashed tokens that names each caller. Without it the server binds loopback addresses only.",
     ..PLAIN
 };
+pub(crate) static SERVER_JOBS: Key = Key {
+    section: "server",
+    name: "jobs",
+    kind: Kind::Flag,
+    default: Some("false"),
+    example: "true",
+    doc: "Whether `xiangyun serve` works the schedule too, as `xiangyun run` does.",
+    ..PLAIN
+};
+pub(crate) static JOBS_PARALLEL: Key = Key {
+    section: "jobs",
+    name: "parallel",
+    kind: Kind::Count { least: 1 },
+    default: Some("2"),
+    example: "4",
+    doc: "Pipelines that run at the same time.",
+    ..PLAIN
+};
+pub(crate) static JOBS_WEBHOOK: Key = Key {
+    section: "jobs",
+    name: "webhook",
+    example: "\"https://chat.example.gov.cn/hooks/loads\"",
+    doc: "Address that is told of each run that failed, as JSON.",
+    ..PLAIN
+};
+pub(crate) static JOBS_WEBHOOK_TOKEN: Key = Key {
+    section: "jobs",
+    name: "webhook_token",
+    example: "\"...\"",
+    doc: "Bearer token for that address.",
+    secret: true,
+    ..PLAIN
+};
+pub(crate) static JOBS_OPENLINEAGE: Key = Key {
+    section: "jobs",
+    name: "openlineage",
+    example: "\"https://lineage.example.gov.cn/api/v1/lineage\"",
+    doc: "Address of an OpenLineage server that is told of each run as it begins and ends.",
+    ..PLAIN
+};
+pub(crate) static JOBS_OPENLINEAGE_TOKEN: Key = Key {
+    section: "jobs",
+    name: "openlineage_token",
+    example: "\"...\"",
+    doc: "Bearer token for that server.",
+    secret: true,
+    ..PLAIN
+};
 pub(crate) static LIMITS_MEMORY_BYTES: Key = Key {
     section: "limits",
     name: "memory_bytes",
@@ -158,7 +206,7 @@ pub(crate) static LIMITS_SQL_BYTES: Key = Key {
 };
 
 /// The list, in the order of the documents.
-pub(crate) static KEYS: [&Key; 13] = [
+pub(crate) static KEYS: [&Key; 19] = [
     &STORAGE_URL,
     &STORAGE_ENDPOINT,
     &STORAGE_REGION,
@@ -167,6 +215,12 @@ pub(crate) static KEYS: [&Key; 13] = [
     &STORAGE_ALLOW_HTTP,
     &SERVER_LISTEN,
     &SERVER_TOKENS,
+    &SERVER_JOBS,
+    &JOBS_PARALLEL,
+    &JOBS_WEBHOOK,
+    &JOBS_WEBHOOK_TOKEN,
+    &JOBS_OPENLINEAGE,
+    &JOBS_OPENLINEAGE_TOKEN,
     &LIMITS_MEMORY_BYTES,
     &LIMITS_TIMEOUT_SECONDS,
     &LIMITS_MAX_ROWS,
@@ -175,9 +229,10 @@ pub(crate) static KEYS: [&Key; 13] = [
 ];
 
 /// What a section is about.
-pub(crate) static SECTIONS: [(&str, &str); 3] = [
+pub(crate) static SECTIONS: [(&str, &str); 4] = [
     ("storage", "Where the lake is and how to reach it."),
     ("server", "The HTTP server."),
+    ("jobs", "Runs of pipelines: on schedule, and who is told of them."),
     ("limits", "What one query, and all of them together, may use."),
 ];
 

@@ -16,7 +16,7 @@ use xiangyun_engine::project::{Diagnostics, nearest};
 use xiangyun_engine::query::Limits;
 use xiangyun_engine::storage::StorageOptions;
 use xiangyun_engine::{Error, ErrorKind};
-use xiangyun_ingest::connection::{SECRET_PREFIX, Secrets};
+use xiangyun_ingest::connection::{SECRET_PREFIX, SecretText, Secrets};
 
 pub(crate) use documents::template;
 pub(crate) use keys::{KEYS, Key, SERVER_LISTEN};
@@ -203,6 +203,31 @@ impl Settings {
     /// The file of tokens.
     pub(crate) fn tokens(&self) -> Option<PathBuf> {
         self.text(&keys::SERVER_TOKENS).map(PathBuf::from)
+    }
+
+    /// Whether the server works the schedule.
+    pub(crate) fn serves_jobs(&self) -> bool {
+        matches!(self.value(&keys::SERVER_JOBS), Some(Value::Flag(true)))
+    }
+
+    /// Pipelines that run at the same time.
+    pub(crate) fn parallel_jobs(&self) -> usize {
+        match self.value(&keys::JOBS_PARALLEL) {
+            Some(Value::Count(number)) => usize::try_from(*number).unwrap_or(usize::MAX),
+            _ => 1,
+        }
+    }
+
+    /// Where failed runs are told of: the address and the token.
+    pub(crate) fn webhook(&self) -> Option<(String, Option<SecretText>)> {
+        let token = self.text(&keys::JOBS_WEBHOOK_TOKEN).map(SecretText::new);
+        Some((self.text(&keys::JOBS_WEBHOOK)?, token))
+    }
+
+    /// Where all runs are told of: the address and the token.
+    pub(crate) fn open_lineage(&self) -> Option<(String, Option<SecretText>)> {
+        let token = self.text(&keys::JOBS_OPENLINEAGE_TOKEN).map(SecretText::new);
+        Some((self.text(&keys::JOBS_OPENLINEAGE)?, token))
     }
 
     fn value(&self, key: &Key) -> Option<&Value> {

@@ -8,6 +8,7 @@ mod formats;
 mod init;
 mod load;
 mod metric;
+mod run;
 mod sql;
 mod support;
 mod table;

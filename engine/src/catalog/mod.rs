@@ -27,5 +27,7 @@ pub use error::CatalogError;
 pub use history::RUN_KEY;
 pub use log::{LogListing, TableLog};
 pub use snapshot::TableSnapshot;
-pub use summary::{ColumnDetail, CommitSummary, RunRecord, RunSource, RunStatus, TableDetail, TableKind, TableSummary};
+pub use summary::{
+    ColumnDetail, CommitSummary, RunRead, RunRecord, RunSource, RunStatus, TableDetail, TableKind, TableSummary,
+};
 pub use table_name::{InvalidTableName, TableName, is_identifier};

@@ -1,6 +1,7 @@
 //! What the catalog tells about a table.
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::definition::{Bilingual, DataLevel, SharingType};
 use super::table_name::TableName;
@@ -126,6 +127,15 @@ pub struct RunSource {
     pub encoding: Option<String>,
 }
 
+/// A table that a run read.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RunRead {
+    /// The table.
+    pub table: TableName,
+    /// Version of its log.
+    pub version: u64,
+}
+
 /// The record of a load: a row of `system.runs`. It rides in the data commit's `commitInfo` under `xiangyun.run`, as
 /// one JSON object, so that the runs of a lake can be told from its data alone; a run that committed no data is kept
 /// in the runs log.
@@ -159,10 +169,46 @@ pub struct RunRecord {
     /// The high-water mark of an incremental source: the next run begins behind it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
+    /// The tables that its transform read, each at one version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<RunRead>,
+    /// What started it, where it was not a person: `schedule`, `after`, `arrival`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<String>,
+    /// The time of its schedule that it ran for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<DateTime<Utc>>,
     /// Start.
     pub started_at: DateTime<Utc>,
     /// End.
     pub finished_at: DateTime<Utc>,
     /// Why it failed, with its causes.
     pub error: Option<String>,
+}
+
+impl RunRecord {
+    /// A run of `pipeline` into `table` that begins now and has done nothing yet.
+    pub fn started(pipeline: &str, table: &TableName, now: DateTime<Utc>) -> Self {
+        Self {
+            run_id: Uuid::now_v7().to_string(),
+            pipeline: pipeline.into(),
+            table: table.clone(),
+            status: RunStatus::Succeeded,
+            sources: Vec::new(),
+            rows_read: 0,
+            rows_loaded: 0,
+            rows_rejected: 0,
+            rows_duplicate: 0,
+            warnings: 0,
+            version: None,
+            notes: Vec::new(),
+            cursor: None,
+            reads: Vec::new(),
+            trigger: None,
+            due_at: None,
+            started_at: now,
+            finished_at: now,
+            error: None,
+        }
+    }
 }

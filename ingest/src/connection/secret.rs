@@ -55,6 +55,11 @@ impl fmt::Debug for Secrets {
 pub struct SecretText(String);
 
 impl SecretText {
+    /// A secret that was found elsewhere.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
     /// The secret itself, for whoever logs in with it.
     pub fn expose(&self) -> &str {
         &self.0

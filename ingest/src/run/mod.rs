@@ -15,8 +15,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use uuid::Uuid;
-use xiangyun_engine::catalog::{RunRecord, RunStatus, TableDef, TableName};
+use xiangyun_engine::catalog::{RunRead, RunRecord, RunStatus, TableDef, TableName};
 use xiangyun_engine::query::{QueryResult, SqlRequest};
 use xiangyun_engine::{Engine, Principal, Result};
 
@@ -24,9 +23,9 @@ use crate::check::{CheckContext, Finding};
 use crate::commit::{
     CommitOutcome, CommitRequest, Committer, Idempotency, QuarantineWriter, TableWriter, WriterOptions,
 };
-use crate::connection::Connections;
 use crate::failpoint;
 use crate::ingest::{LoadOptions, LoadOutcome, LoadReport, RejectSample};
+use crate::observe::RunObserver;
 use crate::pipeline::{PipelineDef, SOURCE, SourceDef, parse_transform, tables_of};
 use crate::progress::Progress;
 use crate::source::{self, Source, SourceContext, SourceError};
@@ -43,7 +42,8 @@ const SAMPLES: usize = 20;
 pub(crate) struct Run<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) committer: &'a Committer,
-    pub(crate) connections: &'a Connections,
+    pub(crate) sources: SourceContext,
+    pub(crate) observers: &'a [Arc<dyn RunObserver>],
     pub(crate) pipeline: Arc<PipelineDef>,
     pub(crate) options: &'a LoadOptions,
     pub(crate) progress: Arc<dyn Progress>,
@@ -60,6 +60,9 @@ impl Run<'_> {
     pub(crate) async fn load(self) -> Result<LoadReport> {
         let mut report =
             LoadReport { outcome: LoadOutcome::Loaded, run: self.record(), rejects: Vec::new(), warnings: Vec::new() };
+        if !self.options.dry_run {
+            self.observers.iter().for_each(|observer| observer.started(&report.run));
+        }
         let outcome = self.attempt(&mut report).await;
         report.run.finished_at = self.engine.clock().now();
         match outcome {
@@ -69,34 +72,29 @@ impl Run<'_> {
                 report.run.rows_loaded = 0;
                 report.run.error = Some(error.chain());
                 self.append(&report.run).await;
+                self.ended(&report.run);
                 return Err(error);
             }
         }
         failpoint::hit("before_run_record");
         self.append(&report.run).await;
         failpoint::hit("after_run_record");
+        self.ended(&report.run);
         Ok(report)
     }
 
+    fn ended(&self, run: &RunRecord) {
+        if !self.options.dry_run {
+            self.observers.iter().for_each(|observer| observer.ended(run));
+        }
+    }
+
     fn record(&self) -> RunRecord {
-        let now = self.engine.clock().now();
+        let trigger = self.options.trigger;
         RunRecord {
-            run_id: Uuid::now_v7().to_string(),
-            pipeline: self.pipeline.name.clone(),
-            table: self.pipeline.table.clone(),
-            status: RunStatus::Succeeded,
-            sources: Vec::new(),
-            rows_read: 0,
-            rows_loaded: 0,
-            rows_rejected: 0,
-            rows_duplicate: 0,
-            warnings: 0,
-            version: None,
-            started_at: now,
-            finished_at: now,
-            notes: Vec::new(),
-            cursor: None,
-            error: None,
+            trigger: trigger.map(|trigger| trigger.kind.into()),
+            due_at: trigger.and_then(|trigger| trigger.due_at),
+            ..RunRecord::started(&self.pipeline.name, &self.pipeline.table, self.engine.clock().now())
         }
     }
 
@@ -116,7 +114,8 @@ impl Run<'_> {
         self.progress.step("opening", None);
         let source = self.open().await?;
         report.run.sources = source.files().to_vec();
-        let idempotency = self.idempotency(&table, &*source).await?;
+        report.run.reads = self.reads().await?;
+        let idempotency = self.idempotency(&table, &*source, &report.run.reads)?;
         if !self.options.dry_run
             && let Some(version) = self.committer.find(&table, &idempotency).await?
         {
@@ -151,27 +150,28 @@ impl Run<'_> {
         if !(scale.is_finite() && scale > 0.0) {
             return Err(RunError::Scale { scale }.into());
         }
-        let context = SourceContext {
-            root: self.engine.project().root.clone(),
-            connections: self.connections.clone(),
-            runtime: tokio::runtime::Handle::current(),
-        };
+        let context = self.sources.clone();
         let def = scaled(self.pipeline.source.clone(), scale);
         let opened = tokio::task::spawn_blocking(move || source::open(&context, &def)).await;
         Ok(opened.map_err(|error| RunError::ReaderLost { source: error.into() })??)
     }
 
-    async fn idempotency(&self, table: &TableDef, source: &dyn Source) -> Result<Idempotency> {
+    /// The tables that the transform reads, each at its present version.
+    async fn reads(&self) -> Result<Vec<RunRead>> {
         let mut reads = Vec::new();
-        for name in self.tables_read() {
-            let version = match self.engine.catalog().pin(&name).await {
-                Ok(pinned) => pinned.version,
+        for table in self.tables_read() {
+            match self.engine.catalog().pin(&table).await {
+                Ok(pinned) => reads.push(RunRead { table, version: pinned.version }),
                 // The transform will say what is missing, where it matters.
-                Err(error) if error.kind() == xiangyun_engine::ErrorKind::NotFound => continue,
+                Err(error) if error.kind() == xiangyun_engine::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
-            };
-            reads.push((name.to_string(), version));
+            }
         }
+        Ok(reads)
+    }
+
+    fn idempotency(&self, table: &TableDef, source: &dyn Source, reads: &[RunRead]) -> Result<Idempotency> {
+        let reads: Vec<_> = reads.iter().map(|read| (read.table.to_string(), read.version)).collect();
         let identity = identity::identity(&self.pipeline, table, source.files(), &reads);
         let identity = identity.map_err(|error| RunError::Identity { source: error.into() })?;
         Ok(Idempotency { app_id: identity.app_id, version: identity.version })

@@ -100,6 +100,17 @@ pub fn open(context: &SourceContext, def: &SourceDef) -> Result<Arc<dyn Source>,
     })
 }
 
+/// What tells whether the files of a source have come or changed since the last look, without reading them; none
+/// where there are no files, or where the source is no file.
+pub(crate) fn fingerprint(context: &SourceContext, def: &SourceDef) -> Result<Option<String>, SourceError> {
+    let path = match def {
+        SourceDef::Csv(csv) => &csv.path,
+        SourceDef::GeoJson(geojson) => &geojson.path,
+        SourceDef::Synthetic(_) => return Ok(None),
+    };
+    file::fingerprint(&context.root, path)
+}
+
 /// Checks the settings of a source without opening it.
 pub(crate) fn check_settings(def: &SourceDef) -> Result<(), SourceError> {
     match def {

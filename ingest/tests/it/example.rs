@@ -83,7 +83,7 @@ async fn published_records_load_whole_and_add_up_to_the_published_totals() {
 #[tokio::test(flavor = "multi_thread")]
 async fn synthetic_records_balance_at_a_small_scale() {
     let (_folder, lake) = example().await;
-    let options = LoadOptions { dry_run: false, scale: Some(0.01) };
+    let options = LoadOptions { scale: Some(0.01), ..LoadOptions::default() };
     let mut loaded = 0;
     for document in lake.ingest.pipelines().iter().filter(|document| is_synthetic(&document.def.source)) {
         let name = &document.def.name;

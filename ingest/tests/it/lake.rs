@@ -56,6 +56,9 @@ pub(crate) fn run(table: &TableDef, run_id: &str, rows: u64) -> RunRecord {
         finished_at: at,
         notes: Vec::new(),
         cursor: None,
+        reads: Vec::new(),
+        trigger: None,
+        due_at: None,
         error: None,
     }
 }

@@ -75,7 +75,7 @@ async fn a_failed_load_leaves_the_table_and_says_why() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_counts_and_writes_nothing() {
     let lake = open("replace", "id,amount\n1,1\nx,1\n").await;
-    let options = LoadOptions { dry_run: true, scale: None };
+    let options = LoadOptions { dry_run: true, ..LoadOptions::default() };
     let report =
         lake.ingest.load("trades", &options, std::sync::Arc::new(xiangyun_ingest::progress::Silent)).await.unwrap();
     assert_eq!(report.outcome, LoadOutcome::DryRun);

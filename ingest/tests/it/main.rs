@@ -6,6 +6,7 @@ mod docs;
 mod durability;
 mod example;
 mod figures;
+mod jobs;
 mod kill;
 mod lake;
 mod loads;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::util::display::array_value_to_string;
 use tempfile::TempDir;
-use xiangyun_engine::clock::system_clock;
+use xiangyun_engine::clock::{Clock, system_clock};
 use xiangyun_engine::project::{Diagnostics, Project};
 use xiangyun_engine::query::{Limits, SqlRequest};
 use xiangyun_engine::storage::{Storage, StorageOptions};
@@ -85,6 +85,11 @@ pub(crate) fn chinese_enterprise_pipeline(path: &str, duplicates: &str) -> Strin
 impl Lake {
     /// A project of these files over an empty lake.
     pub(crate) async fn open(files: &[(&str, &[u8])]) -> Self {
+        Self::open_at(files, system_clock()).await
+    }
+
+    /// As [`Self::open`], at a time that the test sets.
+    pub(crate) async fn open_at(files: &[(&str, &[u8])], clock: Arc<dyn Clock>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (path, bytes) in files {
             let path = folder.path().join(path);
@@ -92,18 +97,18 @@ impl Lake {
             fs::write(path, bytes).unwrap();
         }
         fs::create_dir_all(folder.path().join("lake")).unwrap();
-        let ingest = open(folder.path()).await;
+        let ingest = open_over(folder.path(), local(folder.path()).await, clock).await;
         Self { folder: Some(folder), ingest }
     }
 
     /// A project that is there already.
     pub(crate) async fn at(root: &Path) -> Self {
-        Self { folder: None, ingest: open(root).await }
+        Self { folder: None, ingest: open_over(root, local(root).await, system_clock()).await }
     }
 
     /// As [`Self::at`], with the lake in `storage`.
     pub(crate) async fn over(root: &Path, storage: Storage) -> Self {
-        Self { folder: None, ingest: open_over(root, storage).await }
+        Self { folder: None, ingest: open_over(root, storage, system_clock()).await }
     }
 
     /// The project's folder, for a lake that [`Self::open`] made.
@@ -132,18 +137,17 @@ fn rows(batch: &RecordBatch) -> Vec<Vec<String>> {
     (0..batch.num_rows()).map(row).collect()
 }
 
-async fn open(root: &Path) -> Ingest {
+async fn local(root: &Path) -> Storage {
     let url = format!("file://{}", root.join("lake").display());
-    open_over(root, Storage::open(&StorageOptions { url, ..StorageOptions::default() }).await.unwrap()).await
+    Storage::open(&StorageOptions { url, ..StorageOptions::default() }).await.unwrap()
 }
 
-async fn open_over(root: &Path, storage: Storage) -> Ingest {
+async fn open_over(root: &Path, storage: Storage, clock: Arc<dyn Clock>) -> Ingest {
     let mut diagnostics = Diagnostics::default();
     let project = Project::load(root, &mut diagnostics);
     let declarations = Declarations::load(&project, &mut diagnostics);
     let faults: Vec<_> = diagnostics.iter().map(|fault| fault.message.clone()).collect();
     assert!(!diagnostics.has_errors(), "{faults:?}");
-    let options =
-        EngineOptions { project: Arc::new(project), storage, limits: Limits::default(), clock: system_clock() };
+    let options = EngineOptions { project: Arc::new(project), storage, limits: Limits::default(), clock };
     Ingest::open(Engine::open(options).await.unwrap(), declarations, Secrets::default()).await.unwrap()
 }

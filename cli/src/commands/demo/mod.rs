@@ -47,7 +47,7 @@ async fn load_and_ask(session: &Session, settings: &Settings, scale: f64) -> any
     let ingest = open_ingest(settings, &session.environment).await?;
     let names: Vec<String> = ingest.pipelines().iter().map(|pipeline| pipeline.def.name.clone()).collect();
     note(&format!("loading {} into {}", plural(names.len(), "table"), settings.storage().url));
-    let options = LoadOptions { dry_run: false, scale: Some(scale) };
+    let options = LoadOptions { scale: Some(scale), ..LoadOptions::default() };
     let summary = load_all(session, &ingest, &names, &options, 0).await;
     let mut output = Output::open(&session.global)?;
     output.rows(summary.rows()?).await?;

@@ -2,6 +2,7 @@
 //!
 //! Each table is computed when a query is planned, from the logs as they are at that moment; nothing is stored for it.
 
+mod lineage;
 mod listing;
 mod quarantine;
 mod runs;
@@ -37,11 +38,14 @@ pub enum SystemTable {
     Runs,
     /// `system.quarantine`: every rejected row of the runs that succeeded.
     Quarantine,
+    /// `system.lineage`: what comes from what.
+    Lineage,
 }
 
 impl SystemTable {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Columns, Self::Quarantine, Self::Runs, Self::Snapshots, Self::Tables];
+    pub const ALL: [Self; 6] =
+        [Self::Columns, Self::Lineage, Self::Quarantine, Self::Runs, Self::Snapshots, Self::Tables];
 
     /// Name within the schema.
     pub fn name(self) -> &'static str {
@@ -51,6 +55,7 @@ impl SystemTable {
             Self::Snapshots => "snapshots",
             Self::Runs => "runs",
             Self::Quarantine => "quarantine",
+            Self::Lineage => "lineage",
         }
     }
 
@@ -67,6 +72,7 @@ impl SystemTable {
             Self::Snapshots => listing::snapshots_schema(),
             Self::Runs => runs_schema(),
             Self::Quarantine => quarantine_schema(),
+            Self::Lineage => lineage::lineage_schema(),
         }
     }
 }
@@ -79,6 +85,7 @@ impl Catalog {
             SystemTable::Columns => listing::columns(self).await?,
             SystemTable::Snapshots => listing::snapshots(self).await?,
             SystemTable::Runs => runs::runs(self).await?,
+            SystemTable::Lineage => lineage::lineage(self).await?,
             SystemTable::Quarantine => return quarantine::quarantine(self).await,
         };
         in_memory(batch)

@@ -34,10 +34,14 @@ pub fn runs_schema() -> SchemaRef {
         text("error"),
         text("notes"),
         text("cursor"),
+        text("reads"),
+        text("trigger"),
+        instant("due_at"),
     ])
 }
 
-/// Records as rows of [`runs_schema`]; `sources` is a JSON array of path, size, SHA-256 and encoding.
+/// Records as rows of [`runs_schema`]; `sources` is a JSON array of path, size, SHA-256 and encoding, `reads`
+/// one of table and version.
 pub fn run_records_batch(runs: &[RunRecord]) -> Result<RecordBatch> {
     let sources = |run: &RunRecord| serde_json::to_string(&run.sources).ok();
     let columns: Vec<ArrayRef> = vec![
@@ -57,6 +61,9 @@ pub fn run_records_batch(runs: &[RunRecord]) -> Result<RecordBatch> {
         texts(runs.iter().map(|run| run.error.as_ref())),
         texts(runs.iter().map(|run| (!run.notes.is_empty()).then(|| run.notes.join("; ")))),
         texts(runs.iter().map(|run| run.cursor.as_ref())),
+        texts(runs.iter().map(|run| (!run.reads.is_empty()).then(|| serde_json::to_string(&run.reads).ok()).flatten())),
+        texts(runs.iter().map(|run| run.trigger.as_ref())),
+        instants(runs.iter().map(|run| run.due_at)),
     ];
     RecordBatch::try_new(runs_schema(), columns).map_err(internal)
 }

@@ -1,6 +1,7 @@
 //! `pipelines/*.toml`.
 
 mod check;
+mod schedule;
 mod source;
 
 use indexmap::IndexMap;
@@ -10,6 +11,7 @@ use xiangyun_engine::catalog::TableName;
 use xiangyun_engine::project::Resource;
 
 pub use check::{CheckDef, CheckRule, OnFail};
+pub use schedule::{ArrivalDef, CatchUp, RetryDef, ScheduleDays, ScheduleDef};
 pub use source::{CsvSource, GeoJsonSource, SourceDef, SyntheticSource};
 
 /// `pipelines/*.toml`: one declared load. Steps: source → optional SQL transform → checks → write mode.
@@ -37,6 +39,9 @@ pub struct PipelineDef {
     /// What to do with rows whose primary key (all columns where there is none) was seen before in this load.
     #[serde(default)]
     pub duplicates: Duplicates,
+    /// When it runs by itself. No part of what makes two loads the same.
+    #[serde(skip_serializing)]
+    pub schedule: Option<ScheduleDef>,
 }
 
 impl Resource for PipelineDef {

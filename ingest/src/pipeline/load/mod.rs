@@ -13,6 +13,7 @@ use super::definition::{PipelineDef, WriteMode};
 use super::statement;
 use crate::check::{CheckContext, CheckKey, compile};
 use crate::connection::ConnectionDef;
+use crate::jobs::check_schedule;
 use crate::source::check_settings;
 
 /// The columns of `table` as its rows have them before rows that fail are left out: all may be missing.
@@ -32,11 +33,13 @@ pub(crate) fn load_pipelines(
     for document in load_folder::<PipelineDef>(&project.root, diagnostics) {
         let mut faults = check(project, &document, &accepted);
         faults.extend(check_connection(&document, connections));
+        faults.extend(check_times(&document));
         if faults.is_empty() {
             accepted.push(document);
         }
         faults.into_iter().for_each(|fault| diagnostics.push(fault));
     }
+    check_after(&accepted, diagnostics);
     in_order(project, accepted, diagnostics)
 }
 
@@ -89,6 +92,53 @@ fn check(project: &Project, document: &Document<PipelineDef>, earlier: &[Documen
         }
     }
     faults
+}
+
+/// The schedule can be read; whether the pipelines it waits for exist is told once all are known.
+fn check_times(document: &Document<PipelineDef>) -> Vec<Diagnostic> {
+    let faults = document.def.schedule.iter().flat_map(check_schedule);
+    let fault = |(key, message, hint): (&str, String, Option<String>)| {
+        let fault = document.fault(&["schedule", key], message);
+        match hint {
+            Some(hint) => fault.with_hint(hint),
+            None => fault,
+        }
+    };
+    faults.map(fault).collect()
+}
+
+/// A schedule waits for pipelines that exist, and for none of those that wait for it.
+fn check_after(pipelines: &[Document<PipelineDef>], diagnostics: &mut Diagnostics) {
+    let names = || pipelines.iter().map(|other| other.def.name.as_str());
+    let after = |name: &str| -> &[String] {
+        let found = pipelines.iter().find(|other| other.def.name == name);
+        found.and_then(|other| other.def.schedule.as_ref()).map_or(&[], |schedule| &schedule.after)
+    };
+    for document in pipelines {
+        let name = &document.def.name;
+        for (index, waited) in after(name).iter().enumerate() {
+            let path = ["schedule", "after", &index.to_string()];
+            if !names().any(|other| other == waited) {
+                let fault = document.fault(&path, format!("there is no pipeline `{waited}`"));
+                diagnostics.push(match nearest(waited, names()) {
+                    Some(near) => fault.with_hint(format!("did you mean `{near}`?")),
+                    None => fault,
+                });
+                continue;
+            }
+            let (mut open, mut seen) = (vec![waited.as_str()], BTreeSet::new());
+            while let Some(next) = open.pop() {
+                if next == name {
+                    let message = format!("`{name}` waits for `{waited}`, which waits for `{name}`");
+                    diagnostics.push(document.fault(&path, message));
+                    break;
+                }
+                if seen.insert(next) {
+                    open.extend(after(next).iter().map(String::as_str));
+                }
+            }
+        }
+    }
 }
 
 /// A source names a connection that is declared.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::datatypes::{Schema, SchemaRef};
+use sha2::{Digest, Sha256};
 use xiangyun_engine::catalog::RunSource;
 
 pub(crate) use content::hex;
@@ -98,6 +99,23 @@ impl Source for Files {
         let mut step = step;
         Ok(Box::new(std::iter::from_fn(move || step().transpose())))
     }
+}
+
+/// Names, sizes and times of the files that `path` means; none where there are none.
+pub(in crate::source) fn fingerprint(root: &Path, path: &str) -> Result<Option<String>, SourceError> {
+    let files = match find(root, path) {
+        Ok(files) => files,
+        Err(SourceError::NoMatch { .. } | SourceError::Missing { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut hash = Sha256::new();
+    for file in files {
+        let seen = std::fs::metadata(&file.path).and_then(|found| Ok((found.len(), found.modified()?)));
+        let (bytes, modified) = seen.map_err(|source| SourceError::Read { path: file.name.clone(), source })?;
+        let nanos = modified.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        hash.update(format!("{}\n{bytes}\n{nanos}\n", file.name));
+    }
+    Ok(Some(hex(&hash.finalize())))
 }
 
 /// The rows with the source's columns in their order; those that the file lacks are missing values.
