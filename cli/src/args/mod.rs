@@ -5,6 +5,7 @@ mod config;
 mod demo;
 #[cfg(test)]
 mod documents;
+mod infer;
 mod init;
 mod load;
 mod metric;
@@ -20,6 +21,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use completions::CompletionsArgs;
 pub(crate) use config::{ConfigArgs, ConfigCommand};
 pub(crate) use demo::DemoArgs;
+pub(crate) use infer::InferArgs;
 pub(crate) use init::InitArgs;
 pub(crate) use load::LoadArgs;
 pub(crate) use metric::{GrainArg, MetricArgs, MetricCommand, MetricQueryArgs, RegionsArg};
@@ -93,6 +95,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Create an empty, commented project
     Init(InitArgs),
+    /// Write a first contract and pipeline from a sample of a file, with the guesses marked
+    Infer(InferArgs),
     /// Check every file of the project and tell all faults at once
     Check,
     /// Run pipelines: read, check and commit their sources

@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod config;
 mod demo;
+mod infer;
 mod init;
 mod load;
 mod metric;
@@ -33,6 +34,7 @@ pub(crate) fn run(session: Session, command: Command) -> anyhow::Result<()> {
         Command::Init(args) => init::run(&session, &args),
         Command::Config(args) => config::run(&session, &args),
         Command::Completions(args) => completions::run(&args),
+        Command::Infer(args) => interruptible(&session, infer::run(&session, &args)),
         Command::Check => interruptible(&session, check::run(&session)),
         Command::Load(args) => interruptible(&session, load::run(&session, &args)),
         Command::Run(args) => block_on(&session, "warn", run::run(&session, &args)),

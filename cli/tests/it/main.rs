@@ -5,6 +5,7 @@ mod check;
 mod config;
 mod demo;
 mod formats;
+mod infer;
 mod init;
 mod load;
 mod metric;

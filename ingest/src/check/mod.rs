@@ -17,6 +17,7 @@ pub use places::Place;
 pub(crate) use places::{FILE_COLUMN, LINE_COLUMN, Places};
 pub(crate) use rules::{CheckContext, CheckKey, CompiledCheck, Failure, compile, implied};
 pub(crate) use typed::type_columns;
+pub(crate) use values::parse_column;
 
 /// A row that is not loaded, or that is loaded with a warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
