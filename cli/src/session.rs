@@ -6,10 +6,11 @@ use std::time::Duration;
 use anyhow::Context;
 use xiangyun_engine::clock::system_clock;
 use xiangyun_engine::project::{Diagnostics, Project};
+use xiangyun_engine::query::{LogQueries, QuerySink};
 use xiangyun_engine::storage::Storage;
 use xiangyun_engine::{Engine, EngineOptions, Principal, QueryContext};
 use xiangyun_ingest::observe::{FailureWebhook, OpenLineage, Outbox, RunObserver};
-use xiangyun_ingest::{Declarations, Ingest};
+use xiangyun_ingest::{Declarations, Ingest, QueryLog};
 
 use crate::args::GlobalArgs;
 use crate::report::Faults;
@@ -39,7 +40,9 @@ impl Session {
 
     /// An engine over the project's lake.
     pub(crate) async fn engine(&self) -> anyhow::Result<Engine> {
-        open_engine(&self.settings(Flags::new())?).await
+        let settings = self.settings(Flags::new())?;
+        let storage = Storage::open(&settings.storage()).await?;
+        open_engine(&settings, storage, Arc::new(LogQueries)).await
     }
 
     /// Queries of the person at the keyboard.
@@ -48,22 +51,26 @@ impl Session {
     }
 }
 
-/// An engine over the lake that the settings name. A project with faults is refused with all of them.
-pub(crate) async fn open_engine(settings: &Settings) -> anyhow::Result<Engine> {
+/// An engine over a lake; its queries are recorded by `sink`. A project with faults is refused with all of them.
+async fn open_engine(settings: &Settings, storage: Storage, sink: Arc<dyn QuerySink>) -> anyhow::Result<Engine> {
     let mut diagnostics = Diagnostics::default();
     let project = Project::load(&settings.root, &mut diagnostics);
     if diagnostics.has_errors() {
         return Err(Faults::new(diagnostics).into());
     }
-    let storage = Storage::open(&settings.storage()).await?;
     let options =
         EngineOptions { project: Arc::new(project), storage, limits: settings.limits(), clock: system_clock() };
-    Ok(Engine::open(options).await?)
+    Ok(Engine::open_recording(options, sink).await?)
 }
 
-/// Everything that writes to the lake that the settings name.
-pub(crate) async fn open_ingest(settings: &Settings, environment: &Environment) -> anyhow::Result<Ingest> {
-    let engine = open_engine(settings).await?;
+/// Everything that reads and writes the lake that the settings name.
+async fn open_ingest(
+    settings: &Settings,
+    environment: &Environment,
+    storage: Storage,
+    sink: Arc<dyn QuerySink>,
+) -> anyhow::Result<Ingest> {
+    let engine = open_engine(settings, storage, sink).await?;
     let mut diagnostics = Diagnostics::default();
     let declarations = Declarations::load(engine.project(), &mut diagnostics);
     if diagnostics.has_errors() {
@@ -72,25 +79,53 @@ pub(crate) async fn open_ingest(settings: &Settings, environment: &Environment) 
     Ok(Ingest::open(engine, declarations, environment.secrets()).await?)
 }
 
-/// Those who are told of runs; what waits to be sent is sent when they are closed.
+/// Those who are told of runs and queries; what waits is sent and written when they are closed.
 #[derive(Debug, Default)]
-pub(crate) struct Observers(Vec<Outbox>);
+pub(crate) struct Observers {
+    outboxes: Vec<Outbox>,
+    queries: Option<QueryLog>,
+}
 
 impl Observers {
-    /// Sends what waits.
+    /// Sends and writes what waits.
     pub(crate) async fn close(self) {
-        for outbox in self.0 {
+        if let Some(queries) = self.queries {
+            queries.close().await;
+        }
+        for outbox in self.outboxes {
             outbox.close(OBSERVERS_TIMEOUT).await;
         }
     }
 }
 
-/// As [`open_ingest`]; the endpoints that the settings name are told of every run.
+/// As [`open_observed`]; queries are recorded in the lake too, unless the settings say otherwise.
+pub(crate) async fn open_serving(
+    settings: &Settings,
+    environment: &Environment,
+) -> anyhow::Result<(Ingest, Observers)> {
+    let storage = Storage::open(&settings.storage()).await?;
+    let queries = settings.logs_queries().then(|| QueryLog::open(&storage));
+    let sink: Arc<dyn QuerySink> = match &queries {
+        Some(log) => Arc::new(log.clone()),
+        None => Arc::new(LogQueries),
+    };
+    let ingest = open_ingest(settings, environment, storage, sink).await?;
+    let (ingest, outboxes) = observed(ingest, settings)?;
+    Ok((ingest, Observers { outboxes, queries }))
+}
+
+/// Everything that reads and writes the lake; the endpoints that the settings name are told of every run.
 pub(crate) async fn open_observed(
     settings: &Settings,
     environment: &Environment,
 ) -> anyhow::Result<(Ingest, Observers)> {
-    let ingest = open_ingest(settings, environment).await?;
+    let storage = Storage::open(&settings.storage()).await?;
+    let ingest = open_ingest(settings, environment, storage, Arc::new(LogQueries)).await?;
+    let (ingest, outboxes) = observed(ingest, settings)?;
+    Ok((ingest, Observers { outboxes, queries: None }))
+}
+
+fn observed(ingest: Ingest, settings: &Settings) -> anyhow::Result<(Ingest, Vec<Outbox>)> {
     let (mut outboxes, mut observers) = (Vec::new(), Vec::<Arc<dyn RunObserver>>::new());
     if let Some((url, token)) = settings.webhook() {
         let outbox = Outbox::open(&url, token.as_ref()).context("the setting jobs.webhook")?;
@@ -102,5 +137,5 @@ pub(crate) async fn open_observed(
         outboxes.push(outbox.clone());
         observers.push(Arc::new(OpenLineage::new(outbox, ingest.engine().storage())));
     }
-    Ok((ingest.observed_by(observers), Observers(outboxes)))
+    Ok((ingest.observed_by(observers), outboxes))
 }

@@ -10,7 +10,9 @@ pub mod jobs;
 pub mod observe;
 pub mod pipeline;
 pub mod progress;
+mod query_log;
 mod run;
 pub mod source;
 
 pub use ingest::{Declarations, Ingest, LoadOptions, LoadOutcome, LoadReport, RejectSample, Trigger};
+pub use query_log::QueryLog;

@@ -5,10 +5,11 @@ use tokio::net::TcpListener;
 use xiangyun_api::auth::Auth;
 use xiangyun_api::{AppState, HttpLimits};
 use xiangyun_engine::{Engine, Error, ErrorKind};
+use xiangyun_ingest::Ingest;
 
 use crate::args::ServeArgs;
 use crate::output::note;
-use crate::session::{Session, open_engine, open_observed};
+use crate::session::{Session, open_serving};
 use crate::settings::{SERVER_LISTEN, Settings};
 
 /// Serves the HTTP interface until Ctrl-C or a request to terminate.
@@ -16,23 +17,29 @@ pub(super) async fn run(session: &Session, args: ServeArgs) -> anyhow::Result<()
     let listen = args.listen.map(|address| (&SERVER_LISTEN, "--listen", address));
     let settings = session.settings(listen.into_iter().collect())?;
     let auth = auth(&settings)?; // before the lake is opened: a wrong address is told at once
+    let (ingest, observers) = open_serving(&settings, &session.environment).await?;
+    let served = serve(session, &settings, ingest, auth).await;
+    observers.close().await;
+    served
+}
+
+/// Serves, and works the schedule beside it where the settings say so.
+async fn serve(session: &Session, settings: &Settings, ingest: Ingest, auth: Auth) -> anyhow::Result<()> {
     let announce = |address| note(&format!("the server listens on http://{address}"));
-    if !settings.serves_jobs() {
-        return until_stopped(open_engine(&settings).await?, auth, &settings, announce).await;
-    }
-    let (ingest, observers) = open_observed(&settings, &session.environment).await?;
     let engine = ingest.engine().clone();
-    let jobs = super::run::open(ingest, &settings)?;
+    if !settings.serves_jobs() {
+        return until_stopped(engine, auth, settings, announce).await;
+    }
+    let jobs = super::run::open(ingest, settings)?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let stopped = async { drop(stopped.await) };
-    let worked = async {
-        let served = until_stopped(engine, auth, &settings, announce).await;
+    let serving = async {
+        let served = until_stopped(engine, auth, settings, announce).await;
         drop(stop);
         served
     };
-    let (served, worked) =
-        tokio::join!(worked, super::run::work(&jobs, &session.environment, session.global.quiet, stopped));
-    observers.close().await;
+    let working = super::run::work(&jobs, &session.environment, session.global.quiet, stopped);
+    let (served, worked) = tokio::join!(serving, working);
     served.and(worked)
 }
 

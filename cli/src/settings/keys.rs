@@ -111,6 +111,15 @@ pub(crate) static SERVER_TOKENS: Key = Key {
     doc: "File of hashed tokens that names each caller. Without it the server binds loopback addresses only.",
     ..PLAIN
 };
+pub(crate) static SERVER_QUERY_LOG: Key = Key {
+    section: "server",
+    name: "query_log",
+    kind: Kind::Flag,
+    default: Some("true"),
+    example: "false",
+    doc: "Whether `xiangyun serve` records every query in the lake, to be read as `system.queries`.",
+    ..PLAIN
+};
 pub(crate) static SERVER_JOBS: Key = Key {
     section: "server",
     name: "jobs",
@@ -206,7 +215,7 @@ pub(crate) static LIMITS_SQL_BYTES: Key = Key {
 };
 
 /// The list, in the order of the documents.
-pub(crate) static KEYS: [&Key; 19] = [
+pub(crate) static KEYS: [&Key; 20] = [
     &STORAGE_URL,
     &STORAGE_ENDPOINT,
     &STORAGE_REGION,
@@ -215,6 +224,7 @@ pub(crate) static KEYS: [&Key; 19] = [
     &STORAGE_ALLOW_HTTP,
     &SERVER_LISTEN,
     &SERVER_TOKENS,
+    &SERVER_QUERY_LOG,
     &SERVER_JOBS,
     &JOBS_PARALLEL,
     &JOBS_WEBHOOK,

@@ -205,6 +205,11 @@ impl Settings {
         self.text(&keys::SERVER_TOKENS).map(PathBuf::from)
     }
 
+    /// Whether the server records queries in the lake.
+    pub(crate) fn logs_queries(&self) -> bool {
+        matches!(self.value(&keys::SERVER_QUERY_LOG), Some(Value::Flag(true)))
+    }
+
     /// Whether the server works the schedule.
     pub(crate) fn serves_jobs(&self) -> bool {
         matches!(self.value(&keys::SERVER_JOBS), Some(Value::Flag(true)))

@@ -10,6 +10,7 @@ mod init;
 mod load;
 mod metric;
 mod run;
+mod serve;
 mod sql;
 mod support;
 mod table;

@@ -4,7 +4,7 @@ mod access;
 
 use std::sync::Arc;
 
-pub(crate) use access::sees;
+pub(crate) use access::{sees, sees_all_queries};
 
 /// The class that decides a principal's limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

@@ -123,7 +123,7 @@ impl Resolver<'_> {
         }
         for table in &reached.system {
             let provider: Arc<dyn TableProvider> = match self.data {
-                Data::Lake(catalog) => catalog.system_table(*table).await?,
+                Data::Lake(catalog) => catalog.system_table(*table, self.principal).await?,
                 Data::Contracts => Arc::new(EmptyTable::new(table.schema())),
             };
             let name = TableReference::partial(SYSTEM_SCHEMA, table.name());

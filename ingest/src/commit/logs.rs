@@ -1,12 +1,16 @@
-//! The lake's own two logs: rejected rows, and the record of every run.
+//! The lake's own logs: rejected rows, and the records of runs and of queries.
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 use xiangyun_engine::Result;
-use xiangyun_engine::catalog::system::{quarantine_schema, run_records_batch, runs_schema};
+use xiangyun_engine::catalog::system::{
+    quarantine_schema, queries_schema, query_records_batch, run_records_batch, runs_schema,
+};
 use xiangyun_engine::catalog::{RunRecord, TableName};
+use xiangyun_engine::query::QueryRecord;
 
 use super::committer::{Change, CommitOutcome, Committer, Idempotency};
 use super::edit::Append;
@@ -16,6 +20,8 @@ use super::writer::{StagedFiles, TableWriter, WriterOptions};
 
 const QUARANTINE: &str = "quarantine";
 const RUNS: &str = "runs";
+
+const QUERIES: &str = "queries";
 
 /// A rejected row: a row of `system.quarantine` without what all rows of a run share.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +97,7 @@ impl QuarantineWriter {
     pub async fn commit(self, committer: &Committer) -> Result<u64> {
         let files = self.writer.finish().await?;
         if files.rows() > 0 || files.files() > 0 {
-            append(committer, &self.target, files, format!("xiangyun/{QUARANTINE}/{}", self.run_id)).await?;
+            append(committer, &self.target, files, once(format!("xiangyun/{QUARANTINE}/{}", self.run_id))).await?;
         }
         Ok(self.rows)
     }
@@ -104,13 +110,32 @@ impl Committer {
         let mut writer = TableWriter::for_target(self.storage(), target.clone(), WriterOptions::default());
         writer.write(run_records_batch(std::slice::from_ref(run))?).await?;
         let files = writer.finish().await?;
-        append(self, &target, files, format!("xiangyun/{RUNS}/{}", run.run_id)).await?;
+        append(self, &target, files, once(format!("xiangyun/{RUNS}/{}", run.run_id))).await?;
+        Ok(())
+    }
+
+    /// Appends records of queries to the queries log; `process` and `number` name the commit, so that it is made once.
+    pub(crate) async fn append_queries(&self, records: &[QueryRecord], process: Uuid, number: i64) -> Result<()> {
+        let target = Target::internal(self.storage(), QUERIES, queries_schema());
+        let mut writer = TableWriter::for_target(self.storage(), target.clone(), WriterOptions::default());
+        writer.write(query_records_batch(records)?).await?;
+        let files = writer.finish().await?;
+        let idempotency = Idempotency { app_id: format!("xiangyun/{QUERIES}/{process}"), version: number };
+        append(self, &target, files, idempotency).await?;
         Ok(())
     }
 }
 
-async fn append(committer: &Committer, target: &Target, files: StagedFiles, app_id: String) -> Result<CommitOutcome> {
-    let idempotency = Idempotency { app_id, version: 1 };
+fn once(app_id: String) -> Idempotency {
+    Idempotency { app_id, version: 1 }
+}
+
+async fn append(
+    committer: &Committer,
+    target: &Target,
+    files: StagedFiles,
+    idempotency: Idempotency,
+) -> Result<CommitOutcome> {
     let edit = Append { adds: files.adds };
     committer.apply(&Change { target, edit: &edit, idempotency: &idempotency, run: None }).await
 }

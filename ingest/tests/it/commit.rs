@@ -6,10 +6,10 @@ use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray,
     TimestampMicrosecondArray,
 };
-use xiangyun_engine::ErrorKind;
 use xiangyun_engine::catalog::system::SystemTable;
 use xiangyun_engine::catalog::{RunRecord, TableName};
 use xiangyun_engine::storage::Storage;
+use xiangyun_engine::{ErrorKind, Principal};
 use xiangyun_ingest::commit::{
     CommitOutcome, CommitRequest, Committer, Idempotency, QuarantineRow, QuarantineWriter, TableWriter, WriterOptions,
 };
@@ -374,7 +374,7 @@ async fn runs_and_quarantine_follow_the_data_commits(storage: &Storage) {
     let catalog = catalog(storage).await;
     let session = async |table| {
         let session = session(&catalog, &TableName::try_new("watched", "people").unwrap()).await;
-        session.register_table("s", catalog.system_table(table).await.unwrap()).unwrap();
+        session.register_table("s", catalog.system_table(table, &Principal::system()).await.unwrap()).unwrap();
         session
     };
     let runs = session(SystemTable::Runs).await;

@@ -12,5 +12,6 @@ mod lake;
 mod loads;
 mod messages;
 mod moto;
+mod query_log;
 mod twin;
 mod workspace;

@@ -3,16 +3,17 @@
 mod folder;
 
 use anyhow::Context;
+use xiangyun_api::auth::Auth;
 use xiangyun_engine::semantic::{MetricQuery, TimeGrain};
 use xiangyun_engine::{Error, ErrorKind, Principal};
 use xiangyun_ingest::{Ingest, LoadOptions, LoadOutcome};
 
 use super::load::load_all;
-use super::{metric, serve};
+use super::metric;
 use crate::args::DemoArgs;
 use crate::output::{Output, note};
 use crate::report::{AlreadyTold, Interrupted, plural};
-use crate::session::{Session, open_ingest};
+use crate::session::{Session, open_serving};
 use crate::settings::{SERVER_LISTEN, Settings};
 
 /// Creates the example, loads what is not loaded, asks three metrics and serves until Ctrl-C.
@@ -23,17 +24,27 @@ pub(super) async fn run(session: &Session, args: DemoArgs) -> anyhow::Result<()>
     }
     let scale = folder::prepare(&args.dir, args.scale)?;
     let root = args.dir.canonicalize().with_context(|| format!("cannot open {}", args.dir.display()))?;
-    let listen = args.listen.map(|address| (&SERVER_LISTEN, "--listen", address));
+    let listen = args.listen.clone().map(|address| (&SERVER_LISTEN, "--listen", address));
     let mut flags = session.set_flags()?;
     flags.extend(listen);
     let settings = Settings::resolve(root, &session.environment, &flags)?;
-    let auth = serve::auth(&settings)?;
-    let ingest = tokio::select! {
-        loaded = load_and_ask(session, &settings, scale) => loaded?,
-        _ = tokio::signal::ctrl_c() => return Err(Interrupted.into()),
+    let auth = super::serve::auth(&settings)?;
+    let (ingest, observers) = open_serving(&settings, &session.environment).await?;
+    let loaded = tokio::select! {
+        loaded = load_and_ask(session, &settings, &ingest, scale) => loaded,
+        _ = tokio::signal::ctrl_c() => Err(Interrupted.into()),
     };
+    let served = match loaded {
+        Ok(()) => serve(&args, &settings, &ingest, auth).await,
+        Err(error) => Err(error),
+    };
+    observers.close().await;
+    served
+}
+
+async fn serve(args: &DemoArgs, settings: &Settings, ingest: &Ingest, auth: Auth) -> anyhow::Result<()> {
     let dir = args.dir.display().to_string();
-    serve::until_stopped(ingest.engine().clone(), auth, &settings, |address| {
+    super::serve::until_stopped(ingest.engine().clone(), auth, settings, |address| {
         note(&format!("the server listens on http://{address}, Ctrl-C stops it; next, from another terminal:"));
         note(&format!("  curl 'http://{address}/v1/metrics/startup_median_days?by=region.prefecture&regions=as_is'"));
         note(&format!("  xiangyun sql --project {dir} -c 'SELECT * FROM system.runs'"));
@@ -43,12 +54,11 @@ pub(super) async fn run(session: &Session, args: DemoArgs) -> anyhow::Result<()>
     .await
 }
 
-async fn load_and_ask(session: &Session, settings: &Settings, scale: f64) -> anyhow::Result<Ingest> {
-    let ingest = open_ingest(settings, &session.environment).await?;
+async fn load_and_ask(session: &Session, settings: &Settings, ingest: &Ingest, scale: f64) -> anyhow::Result<()> {
     let names: Vec<String> = ingest.pipelines().iter().map(|pipeline| pipeline.def.name.clone()).collect();
     note(&format!("loading {} into {}", plural(names.len(), "table"), settings.storage().url));
     let options = LoadOptions { scale: Some(scale), ..LoadOptions::default() };
-    let summary = load_all(session, &ingest, &names, &options, 0).await;
+    let summary = load_all(session, ingest, &names, &options, 0).await;
     let mut output = Output::open(&session.global)?;
     output.rows(summary.rows()?).await?;
     if let Some(exit) = summary.failure {
@@ -62,7 +72,7 @@ async fn load_and_ask(session: &Session, settings: &Settings, scale: f64) -> any
         metric::ask(&queries, &mut output, question).await?;
     }
     output.finish()?;
-    Ok(ingest)
+    Ok(())
 }
 
 /// Three figures that a governor asks for.

@@ -5,6 +5,7 @@
 mod lineage;
 mod listing;
 mod quarantine;
+mod queries;
 mod runs;
 
 use std::sync::Arc;
@@ -17,10 +18,12 @@ use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 
 pub use quarantine::quarantine_schema;
+pub use queries::{queries_schema, query_records_batch};
 pub use runs::{run_records_batch, runs_schema};
 
 use super::catalog::Catalog;
 use crate::error::{Error, ErrorKind, Result};
+use crate::policy::{self, Principal};
 
 /// Name of the schema.
 pub const SYSTEM_SCHEMA: &str = "system";
@@ -40,12 +43,14 @@ pub enum SystemTable {
     Quarantine,
     /// `system.lineage`: what comes from what.
     Lineage,
+    /// `system.queries`: every query that ended.
+    Queries,
 }
 
 impl SystemTable {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Columns, Self::Lineage, Self::Quarantine, Self::Runs, Self::Snapshots, Self::Tables];
+    pub const ALL: [Self; 7] =
+        [Self::Columns, Self::Lineage, Self::Quarantine, Self::Queries, Self::Runs, Self::Snapshots, Self::Tables];
 
     /// Name within the schema.
     pub fn name(self) -> &'static str {
@@ -56,6 +61,7 @@ impl SystemTable {
             Self::Runs => "runs",
             Self::Quarantine => "quarantine",
             Self::Lineage => "lineage",
+            Self::Queries => "queries",
         }
     }
 
@@ -73,19 +79,24 @@ impl SystemTable {
             Self::Runs => runs_schema(),
             Self::Quarantine => quarantine_schema(),
             Self::Lineage => lineage::lineage_schema(),
+            Self::Queries => queries_schema(),
         }
     }
 }
 
 impl Catalog {
-    /// Computes a table of the `system` schema from the logs as they are now.
-    pub async fn system_table(&self, table: SystemTable) -> Result<Arc<dyn TableProvider>> {
+    /// Computes a table of the `system` schema from the logs as they are now, as far as `principal` may see it.
+    pub async fn system_table(&self, table: SystemTable, principal: &Principal) -> Result<Arc<dyn TableProvider>> {
         let batch = match table {
             SystemTable::Tables => listing::tables(self).await?,
             SystemTable::Columns => listing::columns(self).await?,
             SystemTable::Snapshots => listing::snapshots(self).await?,
             SystemTable::Runs => runs::runs(self).await?,
             SystemTable::Lineage => lineage::lineage(self).await?,
+            SystemTable::Queries => {
+                let own = (!policy::sees_all_queries(principal)).then(|| principal.name());
+                return queries::queries(self, own).await;
+            }
             SystemTable::Quarantine => return quarantine::quarantine(self).await,
         };
         in_memory(batch)
