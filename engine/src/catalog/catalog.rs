@@ -66,6 +66,8 @@ pub struct PinnedTable {
     pub def: Option<Arc<TableDef>>,
     /// Reads it. Needs the store of [`Catalog::register_store`].
     pub provider: Arc<dyn TableProvider>,
+    /// Reads it with its hidden columns ([`super::PROVENANCE_COLUMNS`]).
+    pub traced: Arc<dyn TableProvider>,
 }
 
 impl fmt::Debug for Catalog {
@@ -119,7 +121,8 @@ impl Catalog {
         let mut state = slot.state.lock().await;
         let Some(snapshot) = slot.refresh(&mut state).await? else { return Err(self.absent(name).into()) };
         let committed_at = slot.commit(&mut state, snapshot.version()).await?.committed_at;
-        Ok(PinnedTable { version: snapshot.version(), committed_at, def, provider: snapshot.provider().clone() })
+        let (provider, traced) = (snapshot.provider().clone(), snapshot.traced().clone());
+        Ok(PinnedTable { version: snapshot.version(), committed_at, def, provider, traced })
     }
 
     /// The newest version of one of Xiangyun's own logs (`quarantine`, `runs`); `None` before the first load.

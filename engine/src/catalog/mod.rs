@@ -9,6 +9,7 @@ mod error;
 mod history;
 mod log;
 mod log_statistics;
+mod provenance;
 mod pruning;
 mod read_store;
 mod scan;
@@ -26,6 +27,7 @@ pub use definition::{
 pub use error::CatalogError;
 pub use history::RUN_KEY;
 pub use log::{LogListing, TableLog};
+pub use provenance::{FILE_COLUMN, LINE_COLUMN, PROVENANCE_COLUMNS, RUN_COLUMN, provenance_fields, with_provenance};
 pub use snapshot::TableSnapshot;
 pub use summary::{ColumnDetail, CommitSummary, RunRecord, RunSource, RunStatus, TableDetail, TableKind, TableSummary};
 pub use table_name::{InvalidTableName, TableName, is_identifier};

@@ -7,6 +7,7 @@ mod quarantine;
 mod reading;
 #[cfg(test)]
 pub(crate) mod testing;
+mod trace;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub(crate) use error::RunError;
 use gate::Gate;
 use quarantine::Quarantine;
 use reading::{Reading, Tally};
+use trace::Trace;
 
 /// Findings that a report shows.
 const SAMPLES: usize = 20;
@@ -204,6 +206,7 @@ impl Run<'_> {
             QuarantineWriter::new(self.committer, id, &self.pipeline.name, &table.name)
         });
         let (mut quarantine, findings) = Quarantine::open(writer, files, report.run.started_at);
+        let trace = Trace::new(&report.run.run_id, source.files().iter().map(|file| file.path.as_str()));
         let reading = Reading::new(source, Arc::clone(&self.progress), findings.clone());
         let tally = reading.tally();
         let (schema, mut rows) = self.rows(reading).await?;
@@ -238,7 +241,8 @@ impl Run<'_> {
                 }
             }
             if let Some(writer) = &mut writer {
-                writer.write(verdict.kept).await?;
+                let marked = trace.mark(&verdict.kept, &verdict.places);
+                writer.write(marked.map_err(|error| RunError::Evaluate { source: error.into() })?).await?;
             }
         }
         drop((rows, findings));

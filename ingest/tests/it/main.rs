@@ -11,5 +11,6 @@ mod lake;
 mod loads;
 mod messages;
 mod moto;
+mod provenance;
 mod twin;
 mod workspace;

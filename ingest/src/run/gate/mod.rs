@@ -38,6 +38,8 @@ pub(super) struct Gate {
 #[derive(Debug)]
 pub(super) struct Verdict {
     pub(super) kept: RecordBatch,
+    /// Where the kept rows stand.
+    pub(super) places: Places,
     pub(super) rejected: Vec<Finding>,
     pub(super) warnings: Vec<Finding>,
     pub(super) duplicates: u64,
@@ -147,6 +149,7 @@ impl Gate {
         };
         Ok(Verdict {
             kept: loaded,
+            places: places.filtered(&kept).map_err(unchecked)?,
             rejected: as_found(rejected.into_values().collect())?,
             warnings: as_found(warned)?,
             duplicates: left_out,
