@@ -169,6 +169,9 @@ impl Lake {
             started_at: now,
             finished_at: now,
             notes: Vec::new(),
+            rows_updated: 0,
+            rows_deleted: 0,
+            redo_of: None,
             cursor: None,
             error: None,
         };

@@ -103,11 +103,7 @@ impl Catalog {
 
     /// Lets queries of `runtime` read the tables' files. The URL is private to the scans.
     pub fn register_store(&self, runtime: &RuntimeEnv) -> Result<()> {
-        let url = ObjectStoreUrl::parse(LAKE_STORE)
-            .map_err(|error| crate::Error::new(crate::ErrorKind::Internal, error.to_string()))?;
-        let store = ReadStore::new(self.inner.storage.store.clone());
-        runtime.register_object_store(url.as_ref(), Arc::new(store));
-        Ok(())
+        register_store(&self.inner.storage, runtime)
     }
 
     /// The newest version of `name`.
@@ -307,6 +303,15 @@ impl Catalog {
             .min();
         CatalogError::Unknown { table: name.clone(), nearest: nearest.map(|(_, known)| known.clone()) }
     }
+}
+
+/// Lets plans of `runtime` read the files of the tables in `storage`. The URL is private to the scans.
+pub fn register_store(storage: &Storage, runtime: &RuntimeEnv) -> Result<()> {
+    let url = ObjectStoreUrl::parse(LAKE_STORE)
+        .map_err(|error| crate::Error::new(crate::ErrorKind::Internal, error.to_string()))?;
+    let store = ReadStore::new(storage.store.clone());
+    runtime.register_object_store(url.as_ref(), Arc::new(store));
+    Ok(())
 }
 
 impl Slot {

@@ -16,9 +16,10 @@ mod scan;
 mod snapshot;
 mod summary;
 pub mod system;
+mod table_files;
 mod table_name;
 
-pub use catalog::{Catalog, PinnedTable};
+pub use catalog::{Catalog, PinnedTable, register_store};
 pub use data_file::{SORTED_BY_TAG, STATISTICS_TEXT_CHARS};
 pub use definition::{
     Bilingual, CodeList, ColumnDef, ColumnType, DataLevel, Freshness, InvalidColumnType, SharingType, TableDef,
@@ -30,4 +31,5 @@ pub use log::{LogListing, TableLog};
 pub use provenance::{FILE_COLUMN, LINE_COLUMN, PROVENANCE_COLUMNS, RUN_COLUMN, provenance_fields, with_provenance};
 pub use snapshot::TableSnapshot;
 pub use summary::{ColumnDetail, CommitSummary, RunRecord, RunSource, RunStatus, TableDetail, TableKind, TableSummary};
+pub use table_files::{FILE_NUMBER_COLUMN, TableFiles};
 pub use table_name::{InvalidTableName, TableName, is_identifier};

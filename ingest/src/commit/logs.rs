@@ -112,5 +112,5 @@ impl Committer {
 async fn append(committer: &Committer, target: &Target, files: StagedFiles, app_id: String) -> Result<CommitOutcome> {
     let idempotency = Idempotency { app_id, version: 1 };
     let edit = Append { adds: files.adds };
-    committer.apply(&Change { target, edit: &edit, idempotency: &idempotency, run: None }).await
+    committer.apply(&Change { target, edit: &edit, idempotency: &idempotency, run: None, in_place: None }).await
 }

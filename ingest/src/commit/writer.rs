@@ -24,6 +24,7 @@ use xiangyun_engine::storage::{Storage, StorageError};
 
 use super::error::CommitError;
 use super::partition::{PartitionKey, folders, split};
+use super::spool::SpooledRows;
 use super::statistics::file_statistics;
 use super::target::Target;
 
@@ -60,11 +61,18 @@ impl Default for WriterOptions {
 #[derive(Debug, Default)]
 pub struct StagedFiles {
     pub(super) adds: Vec<Add>,
+    /// In the place of files, where the commit first has to work out what the rows change.
+    pub(super) spooled: Option<SpooledRows>,
     rows: u64,
     size_bytes: u64,
 }
 
 impl StagedFiles {
+    /// Rows that are kept until the commit has worked out what they change.
+    pub(super) fn of_spooled(rows: SpooledRows) -> Self {
+        Self { rows: rows.rows(), spooled: Some(rows), ..Self::default() }
+    }
+
     /// Rows in all files.
     pub fn rows(&self) -> u64 {
         self.rows

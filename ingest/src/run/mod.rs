@@ -1,10 +1,12 @@
 //! One run of a pipeline: read, transform, check, commit. A run that fails leaves the lake as it was.
 
 mod error;
+mod files;
 mod gate;
 mod identity;
 mod quarantine;
 mod reading;
+mod task;
 #[cfg(test)]
 pub(crate) mod testing;
 mod trace;
@@ -23,7 +25,7 @@ use xiangyun_engine::{Engine, Principal, Result};
 
 use crate::check::{CheckContext, Finding};
 use crate::commit::{
-    CommitOutcome, CommitRequest, Committer, Idempotency, QuarantineWriter, TableWriter, WriterOptions,
+    CommitOutcome, CommitRequest, Committer, Idempotency, InPlace, PastLoad, QuarantineWriter, RowStage,
 };
 use crate::connection::Connections;
 use crate::failpoint;
@@ -35,8 +37,11 @@ pub(crate) use error::RunError;
 use gate::Gate;
 use quarantine::Quarantine;
 use reading::{Reading, Tally};
+use task::{Loading, Task};
 use trace::Trace;
 
+/// Runs of the whole load, where others load the same files at the same time.
+const ATTEMPTS: usize = 5;
 /// Findings that a report shows.
 const SAMPLES: usize = 20;
 
@@ -47,13 +52,15 @@ pub(crate) struct Run<'a> {
     pub(crate) committer: &'a Committer,
     pub(crate) connections: &'a Connections,
     pub(crate) pipeline: Arc<PipelineDef>,
+    /// The load that is made again.
+    pub(crate) redo: Option<PastLoad>,
     pub(crate) options: &'a LoadOptions,
     pub(crate) progress: Arc<dyn Progress>,
 }
 
 /// What a run found before anything was committed.
 struct Checked {
-    writer: Option<TableWriter>,
+    writer: Option<RowStage>,
     quarantine: Quarantine,
 }
 
@@ -62,7 +69,17 @@ impl Run<'_> {
     pub(crate) async fn load(self) -> Result<LoadReport> {
         let mut report =
             LoadReport { outcome: LoadOutcome::Loaded, run: self.record(), rejects: Vec::new(), warnings: Vec::new() };
-        let outcome = self.attempt(&mut report).await;
+        let begun = report.clone();
+        let mut outcome = self.attempt(&mut report).await;
+        for _ in 1..ATTEMPTS {
+            if !matches!(outcome, Ok(None)) {
+                break;
+            }
+            report = begun.clone();
+            outcome = self.attempt(&mut report).await;
+        }
+        let table = || self.pipeline.table.to_string();
+        let outcome = outcome.and_then(|made| Ok(made.ok_or_else(|| RunError::Overtaken { table: table() })?));
         report.run.finished_at = self.engine.clock().now();
         match outcome {
             Ok(outcome) => report.outcome = outcome,
@@ -97,6 +114,9 @@ impl Run<'_> {
             started_at: now,
             finished_at: now,
             notes: Vec::new(),
+            rows_updated: 0,
+            rows_deleted: 0,
+            redo_of: self.redo.as_ref().map(|past| past.run_id.clone()),
             cursor: None,
             error: None,
         }
@@ -113,27 +133,29 @@ impl Run<'_> {
         }
     }
 
-    async fn attempt(&self, report: &mut LoadReport) -> Result<LoadOutcome> {
+    /// Nothing where another process loaded some of the same files meanwhile.
+    async fn attempt(&self, report: &mut LoadReport) -> Result<Option<LoadOutcome>> {
         let table = self.table()?;
         self.progress.step("opening", None);
         let source = self.open().await?;
         report.run.sources = source.files().to_vec();
-        let idempotency = self.idempotency(&table, &*source).await?;
-        if !self.options.dry_run
-            && let Some(version) = self.committer.find(&table, &idempotency).await?
-        {
-            report.run.status = RunStatus::Unchanged;
-            report.run.version = Some(version);
-            return Ok(LoadOutcome::Unchanged);
-        }
+        let loading = match self.task(&table, source, report).await? {
+            Task::Load(loading) => *loading,
+            Task::Nothing { version } => {
+                report.run.status = RunStatus::Unchanged;
+                report.run.version = Some(version);
+                return Ok(Some(LoadOutcome::Unchanged));
+            }
+        };
+        let Loading { source, idempotency, in_place } = loading;
         let total_bytes = source.files().iter().map(|file| file.size_bytes).sum();
         self.progress.step("reading", Some(total_bytes));
         let checked = self.check(&table, source, report).await?;
         if self.options.dry_run {
-            return Ok(LoadOutcome::DryRun);
+            return Ok(Some(LoadOutcome::DryRun));
         }
         self.progress.step("committing", None);
-        self.commit(table, idempotency, checked, report).await
+        self.commit(table, idempotency, in_place, checked, report).await
     }
 
     fn table(&self) -> Result<Arc<TableDef>> {
@@ -210,8 +232,9 @@ impl Run<'_> {
         let reading = Reading::new(source, Arc::clone(&self.progress), findings.clone());
         let tally = reading.tally();
         let (schema, mut rows) = self.rows(reading).await?;
-        let mut gate = Gate::try_new(&self.pipeline, table, &schema, &context)?;
-        let mut writer = stages.then(|| TableWriter::new(self.committer.storage(), table, WriterOptions::default()));
+        let mode = &self.pipeline.mode;
+        let mut gate = Gate::try_new(&self.pipeline, &mode.contract_of_rows(table), &schema, &context)?;
+        let mut writer = stages.then(|| RowStage::open(self.committer, table, mode)).transpose()?;
         failpoint::hit("before_data_files");
         let (mut seen, mut rejected) = (0, 0);
         while let Some(batch) = rows.next().await {
@@ -299,10 +322,11 @@ impl Run<'_> {
         &self,
         table: Arc<TableDef>,
         idempotency: Idempotency,
+        in_place: InPlace,
         checked: Checked,
         report: &mut LoadReport,
-    ) -> Result<LoadOutcome> {
-        let Some(writer) = checked.writer else { return Ok(LoadOutcome::DryRun) };
+    ) -> Result<Option<LoadOutcome>> {
+        let Some(writer) = checked.writer else { return Ok(Some(LoadOutcome::DryRun)) };
         let files = writer.finish().await?;
         failpoint::hit("after_data_files");
         if files.rows() != report.run.rows_loaded {
@@ -313,12 +337,13 @@ impl Run<'_> {
         failpoint::hit("after_quarantine_commit");
         report.run.finished_at = self.engine.clock().now();
         let run = report.run.clone();
-        let request = CommitRequest { table, mode: self.pipeline.mode, files, idempotency, run };
+        let request = CommitRequest { table, mode: self.pipeline.mode.clone(), files, idempotency, run };
         failpoint::hit("before_data_commit");
-        let outcome = self.committer.commit(request).await?;
+        let Some((outcome, run)) = self.committer.commit_in_place(request, in_place).await? else { return Ok(None) };
         failpoint::hit("after_data_commit");
-        Ok(match outcome {
+        Ok(Some(match outcome {
             CommitOutcome::Committed { version } => {
+                report.run = run;
                 report.run.version = Some(version);
                 LoadOutcome::Loaded
             }
@@ -329,7 +354,7 @@ impl Run<'_> {
                 report.run.rows_loaded = 0;
                 LoadOutcome::Unchanged
             }
-        })
+        }))
     }
 }
 

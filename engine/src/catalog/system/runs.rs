@@ -34,6 +34,9 @@ pub fn runs_schema() -> SchemaRef {
         text("error"),
         text("notes"),
         text("cursor"),
+        count("rows_updated"),
+        count("rows_deleted"),
+        text("redo_of"),
     ])
 }
 
@@ -57,6 +60,9 @@ pub fn run_records_batch(runs: &[RunRecord]) -> Result<RecordBatch> {
         texts(runs.iter().map(|run| run.error.as_ref())),
         texts(runs.iter().map(|run| (!run.notes.is_empty()).then(|| run.notes.join("; ")))),
         texts(runs.iter().map(|run| run.cursor.as_ref())),
+        counts(runs.iter().map(|run| Some(run.rows_updated))),
+        counts(runs.iter().map(|run| Some(run.rows_deleted))),
+        texts(runs.iter().map(|run| run.redo_of.as_ref())),
     ];
     RecordBatch::try_new(runs_schema(), columns).map_err(internal)
 }

@@ -73,7 +73,7 @@ impl Gate {
             [] => (0..table.columns.len()).collect(),
             names => names.iter().filter_map(|name| open_schema.index_of(name).ok()).collect(),
         };
-        let duplicates = pipeline.duplicates;
+        let duplicates = pipeline.mode.duplicates(pipeline.duplicates);
         let compares = duplicates != Duplicates::Keep;
         let duplicated = compares.then(|| Duplicated::try_new(&open_schema, key)).transpose().map_err(unchecked)?;
         Ok(Self { columns, open_schema, schema: table.arrow_schema(), checks, duplicated, duplicates })
