@@ -7,7 +7,7 @@ use xiangyun_engine::catalog::RunRecord;
 use xiangyun_engine::project::{Diagnostics, Document, Project};
 use xiangyun_engine::{Engine, Result};
 
-use crate::commit::Committer;
+use crate::commit::{Committer, PastLoad};
 use crate::connection::{self, ConnectionDef, Connections, Secrets};
 use crate::observe::RunObserver;
 use crate::pipeline::{self, PipelineDef};
@@ -164,7 +164,36 @@ impl Ingest {
         })?;
         let def = Arc::clone(&document.def);
         let (engine, committer, sources) = (&self.engine, &self.committer, self.source_context());
-        let run = Run { engine, committer, sources, observers: &self.observers, pipeline: def, options, progress };
+        let run = Run {
+            engine,
+            committer,
+            sources,
+            observers: &self.observers,
+            pipeline: def,
+            redo: None,
+            options,
+            progress,
+        };
         Box::pin(run.load()).await
+    }
+
+    /// Makes the run `run_id` again: its rows are taken out and its files, as they are now, are loaded in the same
+    /// commit. Doing so again with the same files does nothing and says so.
+    ///
+    /// # Errors
+    /// Of [`Self::load`]; `NotFound` for a run that committed to no table of a pipeline or whose files are gone,
+    /// `Conflict` for one that was made again with other content, `Unsupported` for one of a history.
+    pub async fn redo(&self, run_id: &str, options: &LoadOptions, progress: Arc<dyn Progress>) -> Result<LoadReport> {
+        for document in self.pipelines.iter() {
+            let Some(table) = self.engine.project().table(&document.def.table) else { continue };
+            let (past, _) = self.committer.past_loads(&table.def).await?;
+            let is_wanted = |load: &PastLoad| load.run_id == run_id && load.pipeline == document.def.name;
+            let Some(redo) = past.into_iter().find(is_wanted) else { continue };
+            let (engine, committer, sources) = (&self.engine, &self.committer, self.source_context());
+            let (pipeline, observers) = (Arc::clone(&document.def), &self.observers);
+            let run = Run { engine, committer, sources, observers, pipeline, redo: Some(redo), options, progress };
+            return Box::pin(run.load()).await;
+        }
+        Err(RunError::UnknownRun { run: run_id.into() }.into())
     }
 }

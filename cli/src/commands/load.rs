@@ -18,18 +18,44 @@ const WARNINGS_TOLD: usize = 2;
 pub(super) async fn run(session: &Session, args: &LoadArgs) -> anyhow::Result<()> {
     let settings = session.settings(Flags::new())?;
     let (ingest, observers) = open_observed(&settings, &session.environment).await?;
+    let options = LoadOptions { dry_run: args.dry_run, scale: args.scale, ..LoadOptions::default() };
+    if let Some(run) = &args.redo {
+        let made = redo(session, &ingest, run, &options).await;
+        observers.close().await;
+        return made;
+    }
     let pipelines = chosen(&ingest, &args.pipelines)?;
     if pipelines.is_empty() {
         note("the project has no pipelines: declare one in pipelines/*.toml");
         return Ok(());
     }
-    let options = LoadOptions { dry_run: args.dry_run, scale: args.scale, ..LoadOptions::default() };
     let mut output = Output::open(&session.global)?;
     let summary = load_all(session, &ingest, &pipelines, &options, WARNINGS_TOLD).await;
     observers.close().await;
     output.rows(summary.rows()?).await?;
     output.finish()?;
     summary.failure.map_or(Ok(()), |exit| Err(AlreadyTold(exit).into()))
+}
+
+/// Makes one run again.
+async fn redo(session: &Session, ingest: &Ingest, run: &str, options: &LoadOptions) -> anyhow::Result<()> {
+    let mut output = Output::open(&session.global)?;
+    let report = ingest.redo(run, options, LoadProgress::start(run, session.global.quiet)).await?;
+    let mut summary = Summary { reports: Vec::new(), failed: Vec::new(), failure: None };
+    tell(session, &report, WARNINGS_TOLD);
+    summary.reports.push(report);
+    output.rows(summary.rows()?).await?;
+    Ok(output.finish()?)
+}
+
+/// Tells the first findings of a load.
+fn tell(session: &Session, report: &LoadReport, warnings_told: usize) {
+    if !session.global.quiet {
+        let name = &report.run.pipeline;
+        tell_samples(name, "rejected row", &report.rejects, report.run.rows_rejected, REJECTS_TOLD);
+        tell_samples(name, "warning", &report.warnings, report.run.warnings, warnings_told);
+        report.run.notes.iter().for_each(|said| note(&format!("pipeline `{name}`: {said}")));
+    }
 }
 
 /// What a number of loads did.
@@ -53,10 +79,7 @@ pub(super) async fn load_all(
         let progress = LoadProgress::start(name, session.global.quiet);
         match ingest.load(name, options, progress).await {
             Ok(report) => {
-                if !session.global.quiet {
-                    tell_samples(name, "rejected row", &report.rejects, report.run.rows_rejected, REJECTS_TOLD);
-                    tell_samples(name, "warning", &report.warnings, report.run.warnings, warnings_told);
-                }
+                tell(session, &report, warnings_told);
                 summary.reports.push(report);
             }
             Err(error) => {
@@ -100,6 +123,8 @@ impl Summary {
             ("rows_loaded", counts(|run| run.rows_loaded), true),
             ("rows_rejected", counts(|run| run.rows_rejected), true),
             ("rows_duplicate", counts(|run| run.rows_duplicate), true),
+            ("rows_updated", counts(|run| run.rows_updated), true),
+            ("rows_deleted", counts(|run| run.rows_deleted), true),
             ("warnings", counts(|run| run.warnings), true),
             ("duration", text(seconds.chain(failed.iter().map(|_| None))), true),
             ("version", count(runs().map(|run| run.version).chain(none())), true),

@@ -8,9 +8,10 @@ from deltalake import DeltaTable
 
 
 def canonical(table: pa.Table) -> list[tuple]:
-    """Rows as sorted tuples of text: order and physical type (dictionary, view, large) do not count."""
+    """Rows as sorted tuples of text: order and physical type (dictionary, view, large) do not count. Our `*` gives no
+    hidden columns, which others see as any other."""
     columns = []
-    for name in sorted(table.column_names):
+    for name in sorted(name for name in table.column_names if not name.startswith("_")):
         column = table.column(name)
         if pa.types.is_dictionary(column.type):
             column = pc.cast(column, column.type.value_type)
@@ -18,6 +19,14 @@ def canonical(table: pa.Table) -> list[tuple]:
             column = pc.cast(column, pa.timestamp("us", "UTC"))
         columns.append(["∅" if value is None else str(value) for value in column.to_pylist()])
     return sorted(zip(*columns, strict=True))
+
+
+HIDDEN = ["_run", "_file", "_line"]
+
+
+def named(table: pa.Table) -> list[tuple]:
+    """The hidden columns as [`canonical`] gives others."""
+    return canonical(table.rename_columns([name.lstrip("_") for name in table.column_names]))
 
 
 def test_every_table_reads_the_same_everywhere(lake):
@@ -36,6 +45,19 @@ def test_every_table_reads_the_same_everywhere(lake):
             read = connection.execute("select * from read_parquet(?, hive_partitioning = true, hive_types_autocast = false)",
                                       [files]).to_arrow_table()
         assert canonical(read) == ours, f"duckdb: {name}"
+
+
+def test_hidden_columns_read_the_same_everywhere(lake):
+    for name in lake.tables():
+        path = str(lake.root.joinpath(*name.split(".")))
+        ours = named(lake.sql(f"select _run, _file, _line from {name}"))
+        assert all(run != "∅" and file != "∅" for file, _, run in ours), name
+        assert named(pa.table(DeltaTable(path).to_pyarrow_table(columns=HIDDEN))) == ours, f"delta-rs: {name}"
+        assert named(pl.read_delta(path).select(HIDDEN).to_arrow()) == ours, f"polars: {name}"
+        with duckdb.connect() as connection:
+            read = connection.execute("select _run, _file, _line from read_parquet(?)",
+                                      [DeltaTable(path).file_uris()]).to_arrow_table()
+        assert named(read) == ours, f"duckdb: {name}"
 
 
 def test_a_second_load_changes_nothing(lake):

@@ -66,6 +66,8 @@ pub struct PinnedTable {
     pub def: Option<Arc<TableDef>>,
     /// Reads it. Needs the store of [`Catalog::register_store`].
     pub provider: Arc<dyn TableProvider>,
+    /// Reads it with its hidden columns ([`super::PROVENANCE_COLUMNS`]).
+    pub traced: Arc<dyn TableProvider>,
 }
 
 impl fmt::Debug for Catalog {
@@ -101,11 +103,7 @@ impl Catalog {
 
     /// Lets queries of `runtime` read the tables' files. The URL is private to the scans.
     pub fn register_store(&self, runtime: &RuntimeEnv) -> Result<()> {
-        let url = ObjectStoreUrl::parse(LAKE_STORE)
-            .map_err(|error| crate::Error::new(crate::ErrorKind::Internal, error.to_string()))?;
-        let store = ReadStore::new(self.inner.storage.store.clone());
-        runtime.register_object_store(url.as_ref(), Arc::new(store));
-        Ok(())
+        register_store(&self.inner.storage, runtime)
     }
 
     /// The newest version of `name`.
@@ -119,7 +117,8 @@ impl Catalog {
         let mut state = slot.state.lock().await;
         let Some(snapshot) = slot.refresh(&mut state).await? else { return Err(self.absent(name).into()) };
         let committed_at = slot.commit(&mut state, snapshot.version()).await?.committed_at;
-        Ok(PinnedTable { version: snapshot.version(), committed_at, def, provider: snapshot.provider().clone() })
+        let (provider, traced) = (snapshot.provider().clone(), snapshot.traced().clone());
+        Ok(PinnedTable { version: snapshot.version(), committed_at, def, provider, traced })
     }
 
     /// The newest version of one of Xiangyun's own logs (`quarantine`, `runs`); `None` before the first load.
@@ -304,6 +303,15 @@ impl Catalog {
             .min();
         CatalogError::Unknown { table: name.clone(), nearest: nearest.map(|(_, known)| known.clone()) }
     }
+}
+
+/// Lets plans of `runtime` read the files of the tables in `storage`. The URL is private to the scans.
+pub fn register_store(storage: &Storage, runtime: &RuntimeEnv) -> Result<()> {
+    let url = ObjectStoreUrl::parse(LAKE_STORE)
+        .map_err(|error| crate::Error::new(crate::ErrorKind::Internal, error.to_string()))?;
+    let store = ReadStore::new(storage.store.clone());
+    runtime.register_object_store(url.as_ref(), Arc::new(store));
+    Ok(())
 }
 
 impl Slot {

@@ -9,15 +9,17 @@ mod error;
 mod history;
 mod log;
 mod log_statistics;
+mod provenance;
 mod pruning;
 mod read_store;
 mod scan;
 mod snapshot;
 mod summary;
 pub mod system;
+mod table_files;
 mod table_name;
 
-pub use catalog::{Catalog, PinnedTable};
+pub use catalog::{Catalog, PinnedTable, register_store};
 pub use data_file::{SORTED_BY_TAG, STATISTICS_TEXT_CHARS};
 pub use definition::{
     Bilingual, CodeList, ColumnDef, ColumnType, DataLevel, Freshness, InvalidColumnType, SharingType, TableDef,
@@ -26,8 +28,10 @@ pub use definition::{
 pub use error::CatalogError;
 pub use history::RUN_KEY;
 pub use log::{LogListing, TableLog};
+pub use provenance::{FILE_COLUMN, LINE_COLUMN, PROVENANCE_COLUMNS, RUN_COLUMN, provenance_fields, with_provenance};
 pub use snapshot::TableSnapshot;
 pub use summary::{
     ColumnDetail, CommitSummary, RunRead, RunRecord, RunSource, RunStatus, TableDetail, TableKind, TableSummary,
 };
+pub use table_files::{FILE_NUMBER_COLUMN, TableFiles};
 pub use table_name::{InvalidTableName, TableName, is_identifier};

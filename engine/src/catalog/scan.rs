@@ -61,6 +61,14 @@ impl LakeTable {
         Self { schema, scan_schema, to_scan, files }
     }
 
+    /// The same table with the columns of `schema` only.
+    pub(super) fn narrowed(&self, schema: SchemaRef) -> Self {
+        let fields = self.scan_schema.table_schema().fields();
+        let place = |name: &str| fields.iter().position(|field| field.name() == name);
+        let to_scan = schema.fields().iter().filter_map(|field| place(field.name())).collect();
+        Self { schema, scan_schema: self.scan_schema.clone(), to_scan, files: self.files.clone() }
+    }
+
     /// The order that all of `files` share, as far as it has no missing values: those stand at a file's end and would
     /// break the order from one file to the next.
     fn ordering(&self, files: &[DataFile]) -> Option<LexOrdering> {

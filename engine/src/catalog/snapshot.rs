@@ -4,6 +4,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Field, Fields, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
+use datafusion::catalog::view::ViewTable;
+use datafusion::common::ScalarValue;
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::{LogicalPlanBuilder, ident, lit};
 use deltalake::DeltaTable;
 use deltalake::kernel::LogicalFileView;
 use deltalake::table::state::DeltaTableState;
@@ -11,6 +15,7 @@ use deltalake::table::state::DeltaTableState;
 use super::data_file::{DataFile, ScanColumns};
 use super::error::CatalogError;
 use super::log::TableLog;
+use super::provenance::{with_provenance, without_provenance};
 use super::scan::LakeTable;
 use crate::error::Result;
 
@@ -28,6 +33,7 @@ pub struct TableSnapshot {
     files: u64,
     size_bytes: u64,
     provider: Arc<dyn TableProvider>,
+    traced: Arc<dyn TableProvider>,
 }
 
 impl TableSnapshot {
@@ -40,19 +46,25 @@ impl TableSnapshot {
             .map_err(|error| CatalogError::Unreadable { table: log.label().into(), source: error.into() })?
             .iter()
             .collect();
-        let schema = plain_schema(&state.snapshot().arrow_schema());
+        let stored = plain_schema(&state.snapshot().arrow_schema());
+        // Files and tables that were written without the hidden columns have missing values in them.
+        let traced_schema = with_provenance(&stored);
+        let schema = without_provenance(&stored);
         let partition_by: Arc<[String]> = state.metadata().partition_columns().iter().map(Into::into).collect();
-        let columns = scan_columns(&schema, &partition_by);
+        let columns = scan_columns(&traced_schema, &partition_by);
         let files: Arc<[DataFile]> = DataFile::all(log, &views, &columns)?.into();
         let rows = files.iter().map(DataFile::rows).sum();
         let size_bytes = files.iter().map(|file| file.meta.size).sum();
         let count = files.len() as u64;
-        let provider: Arc<dyn TableProvider> = if needs_fallback(state, &views) {
-            fallback(log, state).await?
+        let (provider, traced): (Arc<dyn TableProvider>, Arc<dyn TableProvider>) = if needs_fallback(state, &views) {
+            let whole = fallback(log, state).await?;
+            (projected(whole.clone(), &schema)?, projected(whole, &traced_schema)?)
         } else {
-            Arc::new(LakeTable::new(schema.clone(), &columns, files))
+            let traced = LakeTable::new(traced_schema, &columns, files);
+            (Arc::new(traced.narrowed(schema.clone())), Arc::new(traced))
         };
-        Ok(Self { version: state.version(), schema, partition_by, rows, files: count, size_bytes, provider })
+        let version = state.version();
+        Ok(Self { version, schema, partition_by, rows, files: count, size_bytes, provider, traced })
     }
 
     /// Version of the Delta log.
@@ -60,7 +72,7 @@ impl TableSnapshot {
         self.version
     }
 
-    /// Columns in the table's order.
+    /// Columns in the table's order, without the hidden ones.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
@@ -85,27 +97,53 @@ impl TableSnapshot {
         self.size_bytes
     }
 
-    /// Reads this version.
+    /// Reads this version, without the hidden columns.
     pub fn provider(&self) -> &Arc<dyn TableProvider> {
         &self.provider
+    }
+
+    /// Reads this version with the hidden columns of [`super::PROVENANCE_COLUMNS`] behind the others.
+    pub fn traced(&self) -> &Arc<dyn TableProvider> {
+        &self.traced
     }
 }
 
 /// Names, types and nullability; Delta's own metadata means nothing to a query.
-fn plain_schema(schema: &Schema) -> SchemaRef {
+pub(super) fn plain_schema(schema: &Schema) -> SchemaRef {
     let fields = schema.fields().iter();
     let plain = fields.map(|field| Field::new(field.name(), field.data_type().clone(), field.is_nullable()));
     Arc::new(Schema::new(plain.collect::<Vec<_>>()))
 }
 
-fn scan_columns(schema: &SchemaRef, partition_by: &[String]) -> ScanColumns {
+pub(super) fn scan_columns(schema: &SchemaRef, partition_by: &[String]) -> ScanColumns {
     let file: Fields = schema.fields().iter().filter(|field| !partition_by.contains(field.name())).cloned().collect();
     let partition = partition_by.iter().filter_map(|name| schema.column_with_name(name));
     let partition: Fields = partition.map(|(index, _)| schema.fields()[index].clone()).collect();
     ScanColumns { file, partition }
 }
 
-fn needs_fallback(state: &DeltaTableState, views: &[LogicalFileView]) -> bool {
+/// The columns of `schema`, as a view over deltalake's provider; those that the table lacks are missing values.
+fn projected(whole: Arc<dyn TableProvider>, schema: &SchemaRef) -> Result<Arc<dyn TableProvider>> {
+    if whole.schema().fields() == schema.fields() {
+        return Ok(whole);
+    }
+    let plan = || {
+        let stored = whole.schema();
+        let columns = schema.fields().iter().map(|field| match stored.column_with_name(field.name()) {
+            Some(_) => Ok(ident(field.name())),
+            None => Ok(lit(ScalarValue::try_from(field.data_type())?).alias(field.name())),
+        });
+        let columns = columns.collect::<datafusion::common::Result<Vec<_>>>()?;
+        LogicalPlanBuilder::scan("t", provider_as_source(whole), None)?.project(columns)?.build()
+    };
+    let plan = plan().map_err(|error| {
+        crate::Error::new(crate::ErrorKind::Internal, "a table's columns cannot be selected").with_source(error)
+    })?;
+    Ok(Arc::new(ViewTable::new(plan, None)))
+}
+
+/// Whether this version can only be read by deltalake's provider.
+pub(super) fn needs_fallback(state: &DeltaTableState, views: &[LogicalFileView]) -> bool {
     let foreign = state
         .protocol()
         .reader_features()

@@ -161,11 +161,20 @@ pub struct RunRecord {
     pub rows_duplicate: u64,
     /// Findings of checks with `on_fail = "warn"`.
     pub warnings: u64,
+    /// Rows of the table that others took the place of, or that were closed by a later version.
+    #[serde(default)]
+    pub rows_updated: u64,
+    /// Rows that were taken out of the table.
+    #[serde(default)]
+    pub rows_deleted: u64,
     /// Version that the data commit made.
     pub version: Option<u64>,
     /// What was decided or changed on the way, in words, as in columns that were added.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// The run whose rows this one took out before it loaded their sources again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redo_of: Option<String>,
     /// The high-water mark of an incremental source: the next run begins behind it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
@@ -203,6 +212,9 @@ impl RunRecord {
             version: None,
             notes: Vec::new(),
             cursor: None,
+            rows_updated: 0,
+            rows_deleted: 0,
+            redo_of: None,
             reads: Vec::new(),
             trigger: None,
             due_at: None,

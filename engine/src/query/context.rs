@@ -94,7 +94,7 @@ impl QueryContext {
             scope.stage(&name, provider);
         }
         self.resolver(state).resolve(&read, &mut scope).await?;
-        let plan = planner::plan(state, &scope.sources, read, &request.params)?;
+        let plan = planner::plan(state, &scope, read, &request.params)?;
         Ok((plan, scope.versions))
     }
 

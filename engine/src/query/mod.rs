@@ -9,6 +9,7 @@ mod check;
 mod context;
 mod error;
 mod gate;
+mod hidden;
 mod information_schema;
 mod limits;
 mod metrics;

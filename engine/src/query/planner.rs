@@ -22,7 +22,9 @@ use indexmap::IndexMap;
 
 use super::error::QueryError;
 use super::gate;
+use super::hidden;
 use super::request::ParamValue;
+use super::scope::Scope;
 use super::statement::ReadStatement;
 use super::translate::from_datafusion;
 use crate::error::Error;
@@ -30,17 +32,18 @@ use crate::error::Error;
 /// The tables that a statement may name, by the name it uses: `schema.table` in lower case, or a bare name.
 pub(crate) type Sources = HashMap<TableReference, Arc<dyn TableSource>>;
 
-/// Plans `read` over `sources` and binds its parameters. The plan passed the gate.
+/// Plans `read` over the tables of `scope` and binds its parameters. The plan passed the gate.
 pub(crate) fn plan(
     state: &SessionState,
-    sources: &Sources,
-    read: ReadStatement,
+    scope: &Scope,
+    mut read: ReadStatement,
     params: &IndexMap<String, ParamValue>,
 ) -> Result<LogicalPlan, Error> {
     let values = read.parameters.bind(params)?;
     let fields = read.parameters.fields();
     let mut context = PlannerContext::new().with_prepare_param_data_types(fields);
-    let tables = Tables { state, sources };
+    let names_hidden = hidden::prepare(&mut read.statement, &scope.traced)?;
+    let tables = Tables { state, sources: &scope.sources, traced: names_hidden.then_some(&scope.traced) };
     let planner = SqlToRel::new_with_options(&tables, options(state));
     let planned = planner
         .sql_statement_to_plan_with_context(read.statement, &mut context)
@@ -77,6 +80,8 @@ fn explained(plan: LogicalPlan, options: ExplainStatementOptions, state: &Sessio
 struct Tables<'a> {
     state: &'a SessionState,
     sources: &'a Sources,
+    /// Set where the statement names a hidden column.
+    traced: Option<&'a Sources>,
 }
 
 /// The name without our catalog in front of it.
@@ -92,7 +97,8 @@ pub(crate) fn local(name: TableReference) -> TableReference {
 impl ContextProvider for Tables<'_> {
     fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
         let name = local(name);
-        self.sources.get(&name).cloned().ok_or_else(|| {
+        let traced = self.traced.and_then(|traced| traced.get(&name));
+        traced.or_else(|| self.sources.get(&name)).cloned().ok_or_else(|| {
             let unknown = QueryError::UnknownTable { name: name.to_string(), nearest: None, position: None };
             DataFusionError::External(Box::new(Error::from(unknown)))
         })

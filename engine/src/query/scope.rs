@@ -22,7 +22,7 @@ use super::result::TableVersion;
 use super::statement::ReadStatement;
 use super::translate::from_datafusion;
 use crate::catalog::system::{SYSTEM_SCHEMA, SystemTable};
-use crate::catalog::{Catalog, TableName};
+use crate::catalog::{Catalog, TableName, with_provenance};
 use crate::error::ErrorKind;
 use crate::policy::{self, Principal};
 use crate::project::Project;
@@ -57,6 +57,8 @@ pub(crate) struct Resolver<'a> {
 pub(crate) struct Scope {
     /// By the name that statements use.
     pub(crate) sources: Sources,
+    /// The lake's tables with their hidden columns, for statements that name one.
+    pub(crate) traced: Sources,
     /// Tables with a version, in the order of their names.
     pub(crate) versions: Vec<TableVersion>,
 }
@@ -101,7 +103,10 @@ impl Resolver<'_> {
             Data::Contracts => {
                 for name in reached.tables.keys() {
                     if let Some(document) = self.project.table(name) {
-                        let provider = Arc::new(EmptyTable::new(document.def.arrow_schema()));
+                        let schema = document.def.arrow_schema();
+                        let traced = Arc::new(EmptyTable::new(with_provenance(&schema)));
+                        scope.traced.insert(reference(name), provider_as_source(traced));
+                        let provider = Arc::new(EmptyTable::new(schema));
                         scope.sources.insert(reference(name), provider_as_source(provider));
                     }
                 }
@@ -116,6 +121,7 @@ impl Resolver<'_> {
                         (Err(error), _) => return Err(error.into()),
                     };
                     scope.sources.insert(reference(&name), provider_as_source(pin.provider));
+                    scope.traced.insert(reference(&name), provider_as_source(pin.traced));
                     let version = TableVersion { name, version: pin.version, committed_at: pin.committed_at };
                     scope.versions.push(version);
                 }
@@ -131,7 +137,7 @@ impl Resolver<'_> {
         }
         for (name, read) in reached.views {
             let sql = self.project.view(&name).map(|view| view.def.sql.clone());
-            let planned = planner::plan(self.state, &scope.sources, read, &IndexMap::new())
+            let planned = planner::plan(self.state, scope, read, &IndexMap::new())
                 .map_err(|error| QueryError::View { name: name.clone(), source: Box::new(error) })?;
             let view = Arc::new(ViewTable::new(planned, sql));
             scope.sources.insert(reference(&name), provider_as_source(view));

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use datafusion::execution::runtime_env::RuntimeEnv;
 use deltalake::DeltaTableError;
 use deltalake::kernel::Transaction;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
@@ -12,13 +13,15 @@ use deltalake::table::state::DeltaTableState;
 use serde::Deserialize;
 use tokio::sync::Mutex as AsyncMutex;
 use uuid::Uuid;
-use xiangyun_engine::Result;
-use xiangyun_engine::catalog::{RUN_KEY, RunRecord, TableDef};
+use xiangyun_engine::catalog::{RUN_KEY, RunRecord, RunSource, TableDef};
 use xiangyun_engine::storage::Storage;
+use xiangyun_engine::{ErrorKind, Result};
 
-use super::edit::{Append, Edit, Replace};
+use super::edit::{Append, AppendInPlace, Edit, History, Keyed, LastCounts, Match, Replace, TakenOut, runtime};
 use super::error::{CommitError, refused};
+use super::past::{PastLoad, PastLoads};
 use super::schema::schema_actions;
+use super::spool::SpooledRows;
 use super::target::Target;
 use super::writer::StagedFiles;
 use crate::pipeline::WriteMode;
@@ -79,6 +82,22 @@ struct Inner {
     storage: Storage,
     /// By table; the lock is the queue, its content a cache of the log.
     queues: Mutex<HashMap<String, Arc<AsyncMutex<Option<DeltaTableState>>>>>,
+    /// By table: the loads that its log tells of.
+    pasts: Mutex<HashMap<String, Arc<AsyncMutex<PastLoads>>>>,
+    /// Memory and disk of all edits; made with the first that needs them.
+    runtime: OnceLock<Arc<RuntimeEnv>>,
+}
+
+/// What a commit asks for beyond its rows.
+#[derive(Debug, Clone, Default)]
+pub struct InPlace {
+    /// Rows that go in the same commit.
+    pub taken: TakenOut,
+    /// Further names that the commit is recorded under, so that a later request of that name finds it.
+    pub also: Vec<Idempotency>,
+    /// The version up to which past loads were looked at, where it matters that none of the same files came since:
+    /// `Some(None)` for a table that did not exist.
+    pub seen: Option<Option<u64>>,
 }
 
 impl fmt::Debug for Committer {
@@ -93,6 +112,7 @@ pub(super) struct Change<'a> {
     pub(super) edit: &'a dyn Edit,
     pub(super) idempotency: &'a Idempotency,
     pub(super) run: Option<&'a RunRecord>,
+    pub(super) in_place: Option<&'a InPlace>,
 }
 
 enum Attempt {
@@ -103,7 +123,14 @@ enum Attempt {
 impl Committer {
     /// Commits to the tables of `storage`.
     pub fn new(storage: Storage) -> Self {
-        Self { inner: Arc::new(Inner { storage, queues: Mutex::default() }) }
+        Self {
+            inner: Arc::new(Inner {
+                storage,
+                queues: Mutex::default(),
+                pasts: Mutex::default(),
+                runtime: OnceLock::new(),
+            }),
+        }
     }
 
     /// The lake.
@@ -118,14 +145,116 @@ impl Committer {
     /// other processes were faster a hundred times; storage errors. After an error nothing was committed, unless the
     /// storage failed after it had taken the commit: the same request, sent again, finds that out.
     pub async fn commit(&self, request: CommitRequest) -> Result<CommitOutcome> {
+        let table = request.table.name.to_string();
+        let committed = self.commit_in_place(request, InPlace::default()).await?;
+        let overtaken = || CommitError::Overtaken { table, run: "of another process".into() };
+        Ok(committed.ok_or_else(overtaken)?.0)
+    }
+
+    /// As [`Self::commit`]; gives the run's record too, as the commit has it: with the counts of what it changed.
+    /// Nothing was committed, and nothing is given, where another run of the pipeline has loaded some of the same files
+    /// since `in_place.seen`.
+    pub async fn commit_in_place(
+        &self,
+        request: CommitRequest,
+        in_place: InPlace,
+    ) -> Result<Option<(CommitOutcome, RunRecord)>> {
         let target = Target::of_table(&self.inner.storage, &request.table);
-        let CommitRequest { mode, files, idempotency, run, .. } = request;
-        let edit: Box<dyn Edit> = match mode {
-            WriteMode::Append => Box::new(Append { adds: files.adds }),
-            WriteMode::Replace => Box::new(Replace { adds: files.adds }),
+        let CommitRequest { table, mode, files, idempotency, mut run } = request;
+        let edit = self.edit(&table, mode, files, in_place.taken.clone())?;
+        let change = Change {
+            target: &target,
+            edit: &*edit,
+            idempotency: &idempotency,
+            run: Some(&run),
+            in_place: Some(&in_place),
         };
-        let change = Change { target: &target, edit: &*edit, idempotency: &idempotency, run: Some(&run) };
-        self.apply(&change).await
+        let outcome = match self.apply(&change).await {
+            Err(error) if error.kind() == ErrorKind::Conflict && self.check_seen(&change).await.is_err() => {
+                return Ok(None);
+            }
+            other => other?,
+        };
+        if let CommitOutcome::Committed { .. } = outcome {
+            edit.enter(&mut run);
+        }
+        Ok(Some((outcome, run)))
+    }
+
+    fn edit(&self, table: &TableDef, mode: WriteMode, files: StagedFiles, taken: TakenOut) -> Result<Box<dyn Edit>> {
+        let spooled = |files: StagedFiles| {
+            let reason = "its rows were not staged for the mode".to_owned();
+            files.spooled.ok_or(CommitError::Schema { table: table.name.to_string(), reason })
+        };
+        let keyed = |rows: SpooledRows, matching| -> Result<Box<dyn Edit>> {
+            let (key, runtime) = (table.primary_key.clone(), self.runtime()?);
+            Ok(Box::new(Keyed { rows, key, matching, taken: taken.clone(), runtime, counts: LastCounts::default() }))
+        };
+        Ok(match mode {
+            WriteMode::Append if taken.is_empty() => Box::new(Append { adds: files.adds }),
+            WriteMode::Append => Box::new(AppendInPlace::new(files.adds, taken, self.runtime()?)),
+            WriteMode::Replace => Box::new(Replace::all(files.adds)),
+            WriteMode::ReplacePartition => Box::new(Replace::partitions(files.adds)),
+            WriteMode::Upsert(upsert) => keyed(spooled(files)?, Match::Upsert { sequence: upsert.sequence })?,
+            WriteMode::Delete => keyed(spooled(files)?, Match::Delete)?,
+            WriteMode::History(history) => Box::new(History {
+                rows: spooled(files)?,
+                key: history.key(table),
+                valid_from: history.valid_from,
+                valid_to: history.valid_to,
+                runtime: self.runtime()?,
+                counts: LastCounts::default(),
+            }),
+        })
+    }
+
+    /// Memory and disk for edits.
+    pub(super) fn runtime(&self) -> Result<Arc<RuntimeEnv>> {
+        if let Some(made) = self.inner.runtime.get() {
+            return Ok(Arc::clone(made));
+        }
+        let made = runtime(&self.inner.storage)?;
+        Ok(Arc::clone(self.inner.runtime.get_or_init(|| made)))
+    }
+
+    /// The loads of `table` that committed, oldest first, and the version up to which they are told; `None` for a
+    /// table that does not exist.
+    pub async fn past_loads(&self, table: &TableDef) -> Result<(Vec<PastLoad>, Option<u64>)> {
+        let target = Target::of_table(&self.inner.storage, table);
+        let past = self.past(target.label());
+        let mut past = past.lock().await;
+        past.refresh(&target.log).await?;
+        Ok((past.loads().to_vec(), past.read_to()))
+    }
+
+    fn past(&self, label: &str) -> Arc<AsyncMutex<PastLoads>> {
+        let mut pasts = self.inner.pasts.lock().unwrap_or_else(PoisonError::into_inner);
+        pasts.entry(label.to_string()).or_default().clone()
+    }
+
+    /// Refuses a change whose files another run of its pipeline has loaded since they were looked at.
+    async fn check_seen(&self, change: &Change<'_>) -> Result<()> {
+        let (Some(run), Some(Some(seen))) = (change.run, change.in_place.map(|in_place| in_place.seen)) else {
+            return Ok(());
+        };
+        let past = self.past(change.target.label());
+        let mut past = past.lock().await;
+        past.refresh(&change.target.log).await?;
+        let is_same = |load: &&PastLoad| {
+            let shares = |source: &RunSource| {
+                run.sources.iter().any(|own| own.path == source.path || own.sha256 == source.sha256)
+            };
+            load.pipeline == run.pipeline
+                && seen.is_none_or(|seen| load.version > seen)
+                && load.sources.iter().any(shares)
+        };
+        match past.loads().iter().find(is_same) {
+            Some(load) => {
+                let (table, run) = (change.target.label().into(), load.run_id.clone());
+                Err(CommitError::Overtaken { table, run }.into())
+            }
+            None => Ok(()),
+        }
     }
 
     /// The version that `idempotency` was committed as, so that a load can tell before it reads its sources.
@@ -148,6 +277,7 @@ impl Committer {
             {
                 return Ok(outcome_of(&found, change));
             }
+            self.check_seen(change).await?;
             match try_commit(change, cached.as_ref()).await {
                 Ok(Attempt::Done(version, state)) => {
                     *cached = state;
@@ -263,6 +393,8 @@ async fn try_commit(change: &Change<'_>, state: Option<&DeltaTableState>) -> Res
     actions.extend(change.edit.actions(target, state).await?);
     let mut metadata = Vec::new();
     if let Some(run) = change.run {
+        let mut run = run.clone();
+        change.edit.enter(&mut run);
         let run = serde_json::to_value(run)
             .map_err(|error| CommitError::Refused { table: target.label().into(), source: error.into() })?;
         metadata.push((RUN_KEY.to_string(), run));
@@ -272,7 +404,7 @@ async fn try_commit(change: &Change<'_>, state: Option<&DeltaTableState>) -> Res
         .with_metadata(metadata)
         .with_max_retries(0)
         .with_cleanup_expired_logs(Some(false))
-        .with_application_transaction(Transaction::new(&change.idempotency.app_id, change.idempotency.version));
+        .with_application_transactions(names(change));
     let commit = CommitBuilder::from(properties).with_actions(actions).build(
         state.map(|state| state as _),
         target.log.log_store().clone(),
@@ -294,6 +426,13 @@ async fn try_commit(change: &Change<'_>, state: Option<&DeltaTableState>) -> Res
         }
     };
     Ok(Attempt::Done(version, state))
+}
+
+/// What the commit is recorded under.
+fn names(change: &Change<'_>) -> Vec<Transaction> {
+    let also = change.in_place.into_iter().flat_map(|in_place| &in_place.also);
+    let names = std::iter::once(change.idempotency).chain(also);
+    names.map(|name| Transaction::new(&name.app_id, name.version)).collect()
 }
 
 /// Another writer took the version.

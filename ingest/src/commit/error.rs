@@ -34,6 +34,30 @@ pub enum CommitError {
         /// The cause.
         source: BoxError,
     },
+    /// Rows could not be kept on the local disk.
+    #[error("cannot keep rows of `{table}` on the local disk")]
+    Spool {
+        /// The table.
+        table: String,
+        /// The cause.
+        source: BoxError,
+    },
+    /// What a load changes in the table could not be worked out.
+    #[error("cannot work out what changes in `{table}`")]
+    Edit {
+        /// The table.
+        table: String,
+        /// The cause.
+        source: BoxError,
+    },
+    /// Another process loaded some of the same files while this one read them.
+    #[error("run `{run}` loaded files of this load into `{table}` meanwhile")]
+    Overtaken {
+        /// The table.
+        table: String,
+        /// The other run.
+        run: String,
+    },
     /// Other writers committed again and again in between.
     #[error("gave up committing to `{table}` after {attempts} attempts: other writers were faster every time")]
     Busy {
@@ -56,8 +80,8 @@ impl Classify for CommitError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Schema { .. } | Self::Evolution { .. } => ErrorKind::InvalidInput,
-            Self::Encode { .. } | Self::Refused { .. } => ErrorKind::Internal,
-            Self::Busy { .. } => ErrorKind::Conflict,
+            Self::Encode { .. } | Self::Refused { .. } | Self::Edit { .. } | Self::Spool { .. } => ErrorKind::Internal,
+            Self::Busy { .. } | Self::Overtaken { .. } => ErrorKind::Conflict,
         }
     }
 
@@ -68,7 +92,8 @@ impl Classify for CommitError {
                  this one's folder and load it again"
                     .into(),
             ),
-            Self::Busy { .. } => Some("run the load again: nothing was committed".into()),
+            Self::Busy { .. } | Self::Overtaken { .. } => Some("run the load again: nothing was committed".into()),
+            Self::Spool { .. } => Some("make room in the folder for temporary files, or set TMPDIR to another".into()),
             _ => None,
         }
     }

@@ -137,5 +137,5 @@ async fn append(
     idempotency: Idempotency,
 ) -> Result<CommitOutcome> {
     let edit = Append { adds: files.adds };
-    committer.apply(&Change { target, edit: &edit, idempotency: &idempotency, run: None }).await
+    committer.apply(&Change { target, edit: &edit, idempotency: &idempotency, run: None, in_place: None }).await
 }

@@ -3,10 +3,10 @@
 
 use std::fmt::Write;
 
-use arrow::array::{Array, AsArray};
+use arrow::array::{Array, AsArray, StringArray};
 use arrow::compute::{max, max_string, min, min_string};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
 };
 use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, Datelike, Days, NaiveDate};
@@ -92,9 +92,22 @@ fn bounds(column: &dyn Array) -> Option<(String, String)> {
             let column = column.as_string::<i32>();
             Some((quoted(&cut_down(min_string(column)?)), quoted(&cut_up(max_string(column)?)?)))
         }
+        DataType::Dictionary(..) => {
+            let used = used_texts(column)?;
+            Some((quoted(&cut_down(min_string(&used)?)), quoted(&cut_up(max_string(&used)?)?)))
+        }
         // The protocol gives booleans no bounds.
         _ => None,
     }
+}
+
+/// The texts of an encoded column that a row has: the dictionary may hold others.
+fn used_texts(column: &dyn Array) -> Option<StringArray> {
+    let column = column.as_dictionary_opt::<Int32Type>()?;
+    let values = column.values().as_string_opt::<i32>()?;
+    let mut used = vec![false; values.len()];
+    column.keys().iter().flatten().for_each(|key| used[key as usize] = true);
+    Some(values.iter().zip(used).filter(|(_, used)| *used).map(|(value, _)| value).collect())
 }
 
 fn decimal(value: i128, scale: usize) -> String {

@@ -1,14 +1,17 @@
 //! Where rows go: a declared table, or one of the lake's own logs.
 
-use arrow::datatypes::SchemaRef;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use deltalake::protocol::{DeltaOperation, SaveMode};
-use xiangyun_engine::catalog::{TableDef, TableLog};
+use xiangyun_engine::catalog::{FILE_COLUMN, RUN_COLUMN, TableDef, TableLog, with_provenance};
 use xiangyun_engine::storage::Storage;
 
 /// A Delta table with the shape that its rows have.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) log: TableLog,
+    /// As the log has it, the hidden columns included.
     pub(crate) schema: SchemaRef,
     pub(crate) partition_by: Vec<String>,
     pub(crate) sort_by: Vec<String>,
@@ -19,11 +22,23 @@ impl Target {
     pub(crate) fn of_table(storage: &Storage, def: &TableDef) -> Self {
         Self {
             log: TableLog::of_table(storage, &def.name),
-            schema: def.arrow_schema(),
+            schema: with_provenance(&def.arrow_schema()),
             partition_by: def.partition_by.clone(),
             sort_by: def.sort_by.clone(),
             description: format!("{} / {}", def.title.zh, def.title.en),
         }
+    }
+
+    /// As rows are held in memory: texts of the hidden columns, of which there are few, once and not in every row.
+    pub(super) fn held_schema(&self) -> SchemaRef {
+        let held = |field: &FieldRef| {
+            if ![RUN_COLUMN, FILE_COLUMN].contains(&field.name().as_str()) {
+                return Arc::clone(field);
+            }
+            let encoded = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+            Arc::new(field.as_ref().clone().with_data_type(encoded))
+        };
+        Arc::new(Schema::new(self.schema.fields().iter().map(held).collect::<Vec<_>>()))
     }
 
     /// `name` is `quarantine` or `runs`.

@@ -3,26 +3,28 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::compute::{SortColumn, SortOptions, concat_batches, lexsort_to_indices, take_record_batch};
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::array::{ArrayRef, RecordBatch, new_null_array};
+use arrow::compute::{SortColumn, SortOptions, cast, concat_batches, lexsort_to_indices, take_record_batch};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use deltalake::kernel::Add;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::metadata::SortingColumn;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowWriter, encode_arrow_schema};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 use xiangyun_engine::Result;
-use xiangyun_engine::catalog::{SORTED_BY_TAG, TableDef};
+use xiangyun_engine::catalog::{LINE_COLUMN, PROVENANCE_COLUMNS, SORTED_BY_TAG, TableDef};
 use xiangyun_engine::storage::{Storage, StorageError};
 
 use super::error::CommitError;
 use super::partition::{PartitionKey, folders, split};
+use super::spool::SpooledRows;
 use super::statistics::file_statistics;
 use super::target::Target;
 
@@ -59,11 +61,18 @@ impl Default for WriterOptions {
 #[derive(Debug, Default)]
 pub struct StagedFiles {
     pub(super) adds: Vec<Add>,
+    /// In the place of files, where the commit first has to work out what the rows change.
+    pub(super) spooled: Option<SpooledRows>,
     rows: u64,
     size_bytes: u64,
 }
 
 impl StagedFiles {
+    /// Rows that are kept until the commit has worked out what they change.
+    pub(super) fn of_spooled(rows: SpooledRows) -> Self {
+        Self { rows: rows.rows(), spooled: Some(rows), ..Self::default() }
+    }
+
     /// Rows in all files.
     pub fn rows(&self) -> u64 {
         self.rows
@@ -102,8 +111,12 @@ struct Buffer {
 struct FileJob {
     storage: Storage,
     target: Target,
+    /// The rows as they are held in memory.
+    schema: SchemaRef,
     /// Without the partition columns: their values are in the log.
     file_schema: SchemaRef,
+    /// The same as readers see it.
+    stored_schema: SchemaRef,
     options: WriterOptions,
 }
 
@@ -114,9 +127,13 @@ impl TableWriter {
     }
 
     pub(super) fn for_target(storage: &Storage, target: Target, options: WriterOptions) -> Self {
-        let fields = target.schema.fields().iter().filter(|field| !target.partition_by.contains(field.name()));
-        let file_schema = Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>()));
-        let job = FileJob { storage: storage.clone(), target, file_schema, options };
+        let in_file = |schema: &Schema| {
+            let fields = schema.fields().iter().filter(|field| !target.partition_by.contains(field.name()));
+            Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>()))
+        };
+        let schema = target.held_schema();
+        let (file_schema, stored_schema) = (in_file(&schema), in_file(&target.schema));
+        let job = FileJob { storage: storage.clone(), target, schema, file_schema, stored_schema, options };
         Self {
             job: Arc::new(job),
             buffers: HashMap::new(),
@@ -126,7 +143,7 @@ impl TableWriter {
         }
     }
 
-    /// Takes rows in. Columns are found by name and must have the contract's types.
+    /// Takes rows in. Columns are found by name and must have the contract's types; hidden ones may be missing.
     pub async fn write(&mut self, batch: RecordBatch) -> Result<()> {
         if batch.num_rows() == 0 {
             return Ok(());
@@ -194,12 +211,16 @@ impl FileJob {
     fn fit(&self, batch: &RecordBatch) -> Result<RecordBatch, CommitError> {
         let error = |reason| CommitError::Schema { table: self.target.label().into(), reason };
         for field in batch.schema().fields() {
-            if self.target.schema.column_with_name(field.name()).is_none() {
+            if self.schema.column_with_name(field.name()).is_none() {
                 return Err(error(format!("column `{}` is not in the contract", field.name())));
             }
         }
-        let mut columns = Vec::with_capacity(self.target.schema.fields().len());
-        for field in self.target.schema.fields() {
+        let mut columns = Vec::with_capacity(self.schema.fields().len());
+        for field in self.schema.fields() {
+            if PROVENANCE_COLUMNS.contains(&field.name().as_str()) {
+                columns.push(self.hidden(batch, field)?);
+                continue;
+            }
             let Some(column) = batch.column_by_name(field.name()) else {
                 return Err(error(format!("column `{}` is missing", field.name())));
             };
@@ -212,7 +233,16 @@ impl FileJob {
             }
             columns.push(column.clone());
         }
-        RecordBatch::try_new(self.target.schema.clone(), columns).map_err(|source| self.schema_error(&source))
+        RecordBatch::try_new(self.schema.clone(), columns).map_err(|source| self.schema_error(&source))
+    }
+
+    /// A hidden column as it is held: whoever writes rows that come from no file has none.
+    fn hidden(&self, batch: &RecordBatch, field: &Field) -> Result<ArrayRef, CommitError> {
+        match batch.column_by_name(field.name()) {
+            None => Ok(new_null_array(field.data_type(), batch.num_rows())),
+            Some(column) if column.data_type() == field.data_type() => Ok(column.clone()),
+            Some(column) => cast(column, field.data_type()).map_err(|source| self.schema_error(&source)),
+        }
     }
 
     fn schema_error(&self, error: &ArrowError) -> CommitError {
@@ -264,12 +294,14 @@ impl FileJob {
 
     /// The bytes of a Parquet file and its statistics for the log.
     fn encode(&self, batches: &[RecordBatch]) -> Result<(Vec<u8>, String), xiangyun_engine::error::BoxError> {
-        let rows = concat_batches(&self.target.schema, batches)?;
-        let indices = self.file_schema.fields().iter().map(|field| self.target.schema.index_of(field.name()));
+        let rows = concat_batches(&self.schema, batches)?;
+        let indices = self.file_schema.fields().iter().map(|field| self.schema.index_of(field.name()));
         let rows = rows.project(&indices.collect::<Result<Vec<_>, _>>()?)?;
         let rows = self.sorted(rows)?;
         let mut bytes = Vec::new();
-        let mut writer = ArrowWriter::try_new(&mut bytes, self.file_schema.clone(), Some(self.properties()?))?;
+        // The file says what readers see, and not how the writer held it.
+        let options = ArrowWriterOptions::new().with_properties(self.properties()?).with_skip_arrow_metadata(true);
+        let mut writer = ArrowWriter::try_new_with_options(&mut bytes, self.file_schema.clone(), options)?;
         writer.write(&rows)?;
         writer.close()?;
         Ok((bytes, file_statistics(&rows)))
@@ -298,8 +330,19 @@ impl FileJob {
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(self.options.zstd_level)?))
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .set_statistics_enabled(EnabledStatistics::Page)
+            .set_key_value_metadata(Some(vec![KeyValue::new(
+                ARROW_SCHEMA_META_KEY.to_owned(),
+                encode_arrow_schema(&self.stored_schema),
+            )]))
             .set_created_by(format!("xiangyun {}", env!("CARGO_PKG_VERSION")))
             .set_sorting_columns((!sorting.is_empty()).then_some(sorting));
+        if self.schema.column_with_name(LINE_COLUMN).is_some() {
+            // Lines hardly repeat, and mostly rise by one.
+            let line = ColumnPath::from(LINE_COLUMN);
+            properties = properties
+                .set_column_dictionary_enabled(line.clone(), false)
+                .set_column_encoding(line, Encoding::DELTA_BINARY_PACKED);
+        }
         for name in &self.options.bloom_filter_columns {
             properties = properties.set_column_bloom_filter_enabled(ColumnPath::from(name.as_str()), true);
         }

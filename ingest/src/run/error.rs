@@ -38,6 +38,24 @@ pub(crate) enum RunError {
     /// A transform that is no statement.
     #[error("the transform cannot be read: {message}")]
     Transform { message: String },
+    /// Other processes loaded some of the same files, again and again.
+    #[error("other runs loaded the same files into `{table}` at the same time, every time")]
+    Overtaken { table: String },
+    /// A file with other content, where the pipeline says to stop.
+    #[error("`{path}` has other content than when run {run} loaded it")]
+    FileChanged { path: String, run: String },
+    /// A run that the lake does not know.
+    #[error("no table that a pipeline loads has rows of a run `{run}`")]
+    UnknownRun { run: String },
+    /// A run whose mode cannot be made again.
+    #[error("run {run} cannot be made again: its pipeline keeps a history, whose later versions rest on it")]
+    NoRedo { run: String },
+    /// A run whose file is gone.
+    #[error("run {run} cannot be made again: `{path}`, which it loaded, is no longer among the source's files")]
+    RedoFile { run: String, path: String },
+    /// A run that was made again already, with other content.
+    #[error("run {run} was made again by run {by}, whose rows stand in the place of its own")]
+    Redone { run: String, by: String },
     /// The load's identity could not be written down.
     #[error("the pipeline's definition cannot be hashed")]
     Identity { source: BoxError },
@@ -63,12 +81,14 @@ fn place(file: &Option<String>, line: &Option<u64>) -> String {
 impl Classify for RunError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::UnknownPipeline { .. } => ErrorKind::NotFound,
+            Self::UnknownPipeline { .. } | Self::UnknownRun { .. } | Self::RedoFile { .. } => ErrorKind::NotFound,
+            Self::NoRedo { .. } => ErrorKind::Unsupported,
+            Self::Redone { .. } | Self::Overtaken { .. } => ErrorKind::Conflict,
             Self::NoContract { .. } | Self::Columns { .. } | Self::Check { .. } | Self::Scale { .. } => {
                 ErrorKind::InvalidInput
             }
             Self::Transform { .. } => ErrorKind::Sql,
-            Self::Stopped { .. } | Self::Evaluate { .. } => ErrorKind::DataQuality,
+            Self::Stopped { .. } | Self::Evaluate { .. } | Self::FileChanged { .. } => ErrorKind::DataQuality,
             Self::Unbalanced { .. } | Self::Staged { .. } | Self::Identity { .. } | Self::ReaderLost { .. } => {
                 ErrorKind::Internal
             }
@@ -89,6 +109,17 @@ impl Classify for RunError {
             Self::Stopped { .. } => {
                 Some("correct the file, or let the check reject or warn instead; nothing was committed".into())
             }
+            Self::Overtaken { .. } => Some("run the load again: nothing was committed".into()),
+            Self::FileChanged { .. } => Some(
+                "let `on_changed_file` in the pipeline be \"replace\" or \"load\", or give the file another name"
+                    .into(),
+            ),
+            Self::UnknownRun { .. } => {
+                Some("list the runs with `SELECT run_id, pipeline, status, started_at FROM system.runs`".into())
+            }
+            Self::NoRedo { .. } => Some("load the table anew, from the first file on".into()),
+            Self::RedoFile { .. } => Some("put the file back, corrected or empty but for its header".into()),
+            Self::Redone { by, .. } => Some(format!("make that one again: `xiangyun load --redo {by}`")),
             Self::Scale { .. } => Some("use a number greater than zero".into()),
             Self::Evaluate { .. } => {
                 Some("a check's expression fails on a value: use try_cast or a condition around it".into())

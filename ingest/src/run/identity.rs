@@ -15,7 +15,7 @@ pub(super) struct Identity {
 
 /// The identity of a load.
 ///
-/// Appending, content is added once, whatever its files are called: the content is the identity. Replacing, a load is
+/// Appending, and by key, content is loaded once, whatever its files are called: the content is the identity. Replacing, a load is
 /// the same as the last one when content, contract, pipeline and the versions of the tables it reads are.
 pub(super) fn identity(
     pipeline: &PipelineDef,
@@ -31,16 +31,29 @@ pub(super) fn identity(
     let content = content.finalize();
     let app_id = format!("xiangyun/{}", pipeline.name);
     Ok(match pipeline.mode {
-        WriteMode::Append => Identity { app_id: format!("{app_id}/{}", hex(&content)), version: 1 },
-        WriteMode::Replace => {
+        WriteMode::Append | WriteMode::Upsert(_) | WriteMode::History(_) | WriteMode::Delete => {
+            Identity { app_id: format!("{app_id}/{}", hex(&content)), version: 1 }
+        }
+        WriteMode::Replace | WriteMode::ReplacePartition => {
             let definition = serde_json::to_vec(&(pipeline, table, reads))?;
             let hash: [u8; 32] = Sha256::new().chain_update(content).chain_update(definition).finalize().into();
-            let mut first = [0; 8];
-            first.copy_from_slice(&hash[..8]);
-            // 63 bits: Delta's versions are signed.
-            Identity { app_id, version: i64::from_be_bytes(first) & i64::MAX }
+            Identity { app_id, version: version(hash) }
         }
     })
+}
+
+/// The identity of a run that is made again: once for each content of its files.
+pub(super) fn of_redo(pipeline: &str, run_id: &str, files: &[RunSource]) -> Identity {
+    let mut content = Sha256::new();
+    files.iter().for_each(|file| content.update(format!("{}\n", file.sha256)));
+    Identity { app_id: format!("xiangyun/{pipeline}/redo/{run_id}"), version: version(content.finalize().into()) }
+}
+
+/// 63 bits: Delta's versions are signed.
+fn version(hash: [u8; 32]) -> i64 {
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash[..8]);
+    i64::from_be_bytes(first) & i64::MAX
 }
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
 //! One run of a pipeline: read, transform, check, commit. A run that fails leaves the lake as it was.
 
 mod error;
+mod files;
 mod gate;
 mod identity;
 mod quarantine;
 mod reading;
+mod task;
 #[cfg(test)]
 pub(crate) mod testing;
+mod trace;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,7 +24,7 @@ use xiangyun_engine::{Engine, Principal, Result};
 
 use crate::check::{CheckContext, Finding};
 use crate::commit::{
-    CommitOutcome, CommitRequest, Committer, Idempotency, QuarantineWriter, TableWriter, WriterOptions,
+    CommitOutcome, CommitRequest, Committer, Idempotency, InPlace, PastLoad, QuarantineWriter, RowStage,
 };
 use crate::failpoint;
 use crate::ingest::{LoadOptions, LoadOutcome, LoadReport, RejectSample};
@@ -33,7 +36,11 @@ pub(crate) use error::RunError;
 use gate::Gate;
 use quarantine::Quarantine;
 use reading::{Reading, Tally};
+use task::{Loading, Task};
+use trace::Trace;
 
+/// Runs of the whole load, where others load the same files at the same time.
+const ATTEMPTS: usize = 5;
 /// Findings that a report shows.
 const SAMPLES: usize = 20;
 
@@ -45,13 +52,15 @@ pub(crate) struct Run<'a> {
     pub(crate) sources: SourceContext,
     pub(crate) observers: &'a [Arc<dyn RunObserver>],
     pub(crate) pipeline: Arc<PipelineDef>,
+    /// The load that is made again.
+    pub(crate) redo: Option<PastLoad>,
     pub(crate) options: &'a LoadOptions,
     pub(crate) progress: Arc<dyn Progress>,
 }
 
 /// What a run found before anything was committed.
 struct Checked {
-    writer: Option<TableWriter>,
+    writer: Option<RowStage>,
     quarantine: Quarantine,
 }
 
@@ -63,7 +72,17 @@ impl Run<'_> {
         if !self.options.dry_run {
             self.observers.iter().for_each(|observer| observer.started(&report.run));
         }
-        let outcome = self.attempt(&mut report).await;
+        let begun = report.clone();
+        let mut outcome = self.attempt(&mut report).await;
+        for _ in 1..ATTEMPTS {
+            if !matches!(outcome, Ok(None)) {
+                break;
+            }
+            report = begun.clone();
+            outcome = self.attempt(&mut report).await;
+        }
+        let table = || self.pipeline.table.to_string();
+        let outcome = outcome.and_then(|made| Ok(made.ok_or_else(|| RunError::Overtaken { table: table() })?));
         report.run.finished_at = self.engine.clock().now();
         match outcome {
             Ok(outcome) => report.outcome = outcome,
@@ -94,6 +113,7 @@ impl Run<'_> {
         RunRecord {
             trigger: trigger.map(|trigger| trigger.kind.into()),
             due_at: trigger.and_then(|trigger| trigger.due_at),
+            redo_of: self.redo.as_ref().map(|past| past.run_id.clone()),
             ..RunRecord::started(&self.pipeline.name, &self.pipeline.table, self.engine.clock().now())
         }
     }
@@ -109,28 +129,30 @@ impl Run<'_> {
         }
     }
 
-    async fn attempt(&self, report: &mut LoadReport) -> Result<LoadOutcome> {
+    /// Nothing where another process loaded some of the same files meanwhile.
+    async fn attempt(&self, report: &mut LoadReport) -> Result<Option<LoadOutcome>> {
         let table = self.table()?;
         self.progress.step("opening", None);
         let source = self.open().await?;
         report.run.sources = source.files().to_vec();
         report.run.reads = self.reads().await?;
-        let idempotency = self.idempotency(&table, &*source, &report.run.reads)?;
-        if !self.options.dry_run
-            && let Some(version) = self.committer.find(&table, &idempotency).await?
-        {
-            report.run.status = RunStatus::Unchanged;
-            report.run.version = Some(version);
-            return Ok(LoadOutcome::Unchanged);
-        }
+        let loading = match self.task(&table, source, report).await? {
+            Task::Load(loading) => *loading,
+            Task::Nothing { version } => {
+                report.run.status = RunStatus::Unchanged;
+                report.run.version = Some(version);
+                return Ok(Some(LoadOutcome::Unchanged));
+            }
+        };
+        let Loading { source, idempotency, in_place } = loading;
         let total_bytes = source.files().iter().map(|file| file.size_bytes).sum();
         self.progress.step("reading", Some(total_bytes));
         let checked = self.check(&table, source, report).await?;
         if self.options.dry_run {
-            return Ok(LoadOutcome::DryRun);
+            return Ok(Some(LoadOutcome::DryRun));
         }
         self.progress.step("committing", None);
-        self.commit(table, idempotency, checked, report).await
+        self.commit(table, idempotency, in_place, checked, report).await
     }
 
     fn table(&self) -> Result<Arc<TableDef>> {
@@ -204,11 +226,13 @@ impl Run<'_> {
             QuarantineWriter::new(self.committer, id, &self.pipeline.name, &table.name)
         });
         let (mut quarantine, findings) = Quarantine::open(writer, files, report.run.started_at);
+        let trace = Trace::new(&report.run.run_id, source.files().iter().map(|file| file.path.as_str()));
         let reading = Reading::new(source, Arc::clone(&self.progress), findings.clone());
         let tally = reading.tally();
         let (schema, mut rows) = self.rows(reading).await?;
-        let mut gate = Gate::try_new(&self.pipeline, table, &schema, &context)?;
-        let mut writer = stages.then(|| TableWriter::new(self.committer.storage(), table, WriterOptions::default()));
+        let mode = &self.pipeline.mode;
+        let mut gate = Gate::try_new(&self.pipeline, &mode.contract_of_rows(table), &schema, &context)?;
+        let mut writer = stages.then(|| RowStage::open(self.committer, table, mode)).transpose()?;
         failpoint::hit("before_data_files");
         let (mut seen, mut rejected) = (0, 0);
         while let Some(batch) = rows.next().await {
@@ -238,7 +262,8 @@ impl Run<'_> {
                 }
             }
             if let Some(writer) = &mut writer {
-                writer.write(verdict.kept).await?;
+                let marked = trace.mark(&verdict.kept, &verdict.places);
+                writer.write(marked.map_err(|error| RunError::Evaluate { source: error.into() })?).await?;
             }
         }
         drop((rows, findings));
@@ -295,10 +320,11 @@ impl Run<'_> {
         &self,
         table: Arc<TableDef>,
         idempotency: Idempotency,
+        in_place: InPlace,
         checked: Checked,
         report: &mut LoadReport,
-    ) -> Result<LoadOutcome> {
-        let Some(writer) = checked.writer else { return Ok(LoadOutcome::DryRun) };
+    ) -> Result<Option<LoadOutcome>> {
+        let Some(writer) = checked.writer else { return Ok(Some(LoadOutcome::DryRun)) };
         let files = writer.finish().await?;
         failpoint::hit("after_data_files");
         if files.rows() != report.run.rows_loaded {
@@ -309,12 +335,13 @@ impl Run<'_> {
         failpoint::hit("after_quarantine_commit");
         report.run.finished_at = self.engine.clock().now();
         let run = report.run.clone();
-        let request = CommitRequest { table, mode: self.pipeline.mode, files, idempotency, run };
+        let request = CommitRequest { table, mode: self.pipeline.mode.clone(), files, idempotency, run };
         failpoint::hit("before_data_commit");
-        let outcome = self.committer.commit(request).await?;
+        let Some((outcome, run)) = self.committer.commit_in_place(request, in_place).await? else { return Ok(None) };
         failpoint::hit("after_data_commit");
-        Ok(match outcome {
+        Ok(Some(match outcome {
             CommitOutcome::Committed { version } => {
+                report.run = run;
                 report.run.version = Some(version);
                 LoadOutcome::Loaded
             }
@@ -325,7 +352,7 @@ impl Run<'_> {
                 report.run.rows_loaded = 0;
                 LoadOutcome::Unchanged
             }
-        })
+        }))
     }
 }
 

@@ -55,6 +55,9 @@ pub(crate) fn run(table: &TableDef, run_id: &str, rows: u64) -> RunRecord {
         started_at: at,
         finished_at: at,
         notes: Vec::new(),
+        rows_updated: 0,
+        rows_deleted: 0,
+        redo_of: None,
         cursor: None,
         reads: Vec::new(),
         trigger: None,
@@ -90,11 +93,11 @@ pub(crate) async fn commit(
 ) -> Result<CommitOutcome> {
     let files = stage(committer.storage(), table, std::slice::from_ref(batch)).await;
     let idempotency = match mode {
-        WriteMode::Append => Idempotency { app_id: format!("xiangyun/p/{content}"), version: 1 },
         WriteMode::Replace => {
             let version = content.bytes().fold(7, |hash: i64, byte| hash * 31 + i64::from(byte));
             Idempotency { app_id: "xiangyun/p".into(), version }
         }
+        _ => Idempotency { app_id: format!("xiangyun/p/{content}"), version: 1 },
     };
     let run = run(table, &uuid::Uuid::now_v7().to_string(), files.rows());
     committer.commit(CommitRequest { table: table.clone(), mode, files, idempotency, run }).await

@@ -37,6 +37,9 @@ pub fn runs_schema() -> SchemaRef {
         text("reads"),
         text("trigger"),
         instant("due_at"),
+        count("rows_updated"),
+        count("rows_deleted"),
+        text("redo_of"),
     ])
 }
 
@@ -64,6 +67,9 @@ pub fn run_records_batch(runs: &[RunRecord]) -> Result<RecordBatch> {
         texts(runs.iter().map(|run| (!run.reads.is_empty()).then(|| serde_json::to_string(&run.reads).ok()).flatten())),
         texts(runs.iter().map(|run| run.trigger.as_ref())),
         instants(runs.iter().map(|run| run.due_at)),
+        counts(runs.iter().map(|run| Some(run.rows_updated))),
+        counts(runs.iter().map(|run| Some(run.rows_deleted))),
+        texts(runs.iter().map(|run| run.redo_of.as_ref())),
     ];
     RecordBatch::try_new(runs_schema(), columns).map_err(internal)
 }

@@ -2,7 +2,12 @@
 //! the attempt builds on: an edit that was overtaken by another writer is worked out again and never replayed blindly.
 
 mod append;
+mod counts;
+mod desk;
+mod history;
+mod keyed;
 mod replace;
+mod taken;
 
 use std::fmt::Debug;
 
@@ -11,9 +16,15 @@ use deltalake::kernel::Action;
 use deltalake::protocol::DeltaOperation;
 use deltalake::table::state::DeltaTableState;
 use xiangyun_engine::Result;
+use xiangyun_engine::catalog::RunRecord;
 
-pub(super) use append::Append;
+pub(super) use append::{Append, AppendInPlace};
+pub(super) use counts::LastCounts;
+pub(super) use desk::runtime;
+pub(super) use history::History;
+pub(super) use keyed::{Keyed, Match};
 pub(super) use replace::Replace;
+pub use taken::TakenOut;
 
 use super::target::Target;
 
@@ -26,4 +37,8 @@ pub(super) trait Edit: Debug + Send + Sync {
 
     /// What the log calls it.
     fn operation(&self, target: &Target) -> DeltaOperation;
+
+    /// Enters into the run's record what the last call of [`Self::actions`] did beyond adding the run's rows. It is
+    /// given the record as it was before the edit.
+    fn enter(&self, _run: &mut RunRecord) {}
 }

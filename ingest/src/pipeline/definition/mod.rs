@@ -1,6 +1,7 @@
 //! `pipelines/*.toml`.
 
 mod check;
+mod mode;
 mod schedule;
 mod source;
 
@@ -11,6 +12,7 @@ use xiangyun_engine::catalog::TableName;
 use xiangyun_engine::project::Resource;
 
 pub use check::{CheckDef, CheckRule, OnFail};
+pub use mode::{HistoryMode, OnChangedFile, UpsertMode, WriteMode};
 pub use schedule::{ArrivalDef, CatchUp, RetryDef, ScheduleDays, ScheduleDef};
 pub use source::{CsvSource, GeoJsonSource, SourceDef, SyntheticSource};
 
@@ -36,6 +38,9 @@ pub struct PipelineDef {
     pub checks: Vec<CheckDef>,
     /// How rows enter the table.
     pub mode: WriteMode,
+    /// With `append`: what to do when a file of a name that was loaded before has other content.
+    #[serde(default)]
+    pub on_changed_file: OnChangedFile,
     /// What to do with rows whose primary key (all columns where there is none) was seen before in this load.
     #[serde(default)]
     pub duplicates: Duplicates,
@@ -57,16 +62,6 @@ pub struct TransformDef {
     /// One SELECT over `source` (its columns are text, for typed sources typed) and the lake's tables. Rows keep
     /// their file and line when it neither groups nor joins.
     pub sql: String,
-}
-
-/// How rows enter the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum WriteMode {
-    /// Adds rows; the same file is added once, however often it is sent.
-    Append,
-    /// Replaces all rows; running it again with the same content does nothing.
-    Replace,
 }
 
 /// What to do with duplicates.

@@ -9,7 +9,7 @@ use xiangyun_engine::clock::system_clock;
 use xiangyun_engine::functions::Reference;
 use xiangyun_engine::project::{Diagnostic, Diagnostics, Document, Project, load_folder, nearest};
 
-use super::definition::{PipelineDef, WriteMode};
+use super::definition::{Duplicates, OnChangedFile, PipelineDef, WriteMode};
 use super::statement;
 use crate::check::{CheckContext, CheckKey, compile};
 use crate::connection::ConnectionDef;
@@ -52,7 +52,7 @@ fn check(project: &Project, document: &Document<PipelineDef>, earlier: &[Documen
         faults.push(document.fault(&["name"], format!("pipeline `{}` is declared in {place} already", def.name)));
     }
     let same_table = earlier.iter().find(|other| other.def.table == def.table);
-    if let (WriteMode::Replace, Some(other)) = (def.mode, same_table) {
+    if let (WriteMode::Replace, Some(other)) = (&def.mode, same_table) {
         let message =
             format!("pipeline `{}` loads `{}` too, and this one would replace its rows", other.def.name, def.table);
         faults.push(
@@ -80,7 +80,10 @@ fn check(project: &Project, document: &Document<PipelineDef>, earlier: &[Documen
         }
     }
     match project.table(&def.table) {
-        Some(table) => faults.extend(check_columns(document, &table.def)),
+        Some(table) => {
+            faults.extend(check_mode(document, &table.def));
+            faults.extend(check_columns(document, &def.mode.contract_of_rows(&table.def)));
+        }
         None => {
             let fault = document.fault(&["table"], format!("there is no table `{}`", def.table));
             let names: Vec<String> = project.tables.iter().map(|table| table.def.name.to_string()).collect();
@@ -139,6 +142,35 @@ fn check_after(pipelines: &[Document<PipelineDef>], diagnostics: &mut Diagnostic
             }
         }
     }
+}
+
+/// The mode has in the contract what it needs, and the pipeline says nothing that the mode decides.
+fn check_mode(document: &Document<PipelineDef>, table: &TableDef) -> Vec<Diagnostic> {
+    let def = &*document.def;
+    let mut faults = Vec::new();
+    for (key, message) in def.mode.faults(table) {
+        let below = match def.mode {
+            WriteMode::Upsert(_) => "upsert",
+            _ => "history",
+        };
+        faults.push(match key {
+            Some(key) => document.fault(&["mode", below, key], message),
+            None => document.fault(&["mode"], message).with_hint(format!("see tables/{}.toml", table.name)),
+        });
+    }
+    if def.mode.is_keyed() && !matches!(def.duplicates, Duplicates::Reject | Duplicates::Keep) {
+        let message = "this mode decides itself which of two rows with the same key stays".to_owned();
+        faults.push(document.fault(&["duplicates"], message).with_hint("leave `duplicates` out"));
+    }
+    if def.on_changed_file != OnChangedFile::Load && def.mode != WriteMode::Append {
+        let message = "only `append` asks whether a file has changed".to_owned();
+        faults.push(document.fault(&["on_changed_file"], message).with_hint("leave `on_changed_file` out"));
+    }
+    if def.on_changed_file != OnChangedFile::Load && !def.source.has_named_files() {
+        let message = "the source has no files that could change under their name".to_owned();
+        faults.push(document.fault(&["on_changed_file"], message).with_hint("leave `on_changed_file` out"));
+    }
+    faults
 }
 
 /// A source names a connection that is declared.

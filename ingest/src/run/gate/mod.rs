@@ -38,6 +38,8 @@ pub(super) struct Gate {
 #[derive(Debug)]
 pub(super) struct Verdict {
     pub(super) kept: RecordBatch,
+    /// Where the kept rows stand.
+    pub(super) places: Places,
     pub(super) rejected: Vec<Finding>,
     pub(super) warnings: Vec<Finding>,
     pub(super) duplicates: u64,
@@ -71,7 +73,7 @@ impl Gate {
             [] => (0..table.columns.len()).collect(),
             names => names.iter().filter_map(|name| open_schema.index_of(name).ok()).collect(),
         };
-        let duplicates = pipeline.duplicates;
+        let duplicates = pipeline.mode.duplicates(pipeline.duplicates);
         let compares = duplicates != Duplicates::Keep;
         let duplicated = compares.then(|| Duplicated::try_new(&open_schema, key)).transpose().map_err(unchecked)?;
         Ok(Self { columns, open_schema, schema: table.arrow_schema(), checks, duplicated, duplicates })
@@ -147,6 +149,7 @@ impl Gate {
         };
         Ok(Verdict {
             kept: loaded,
+            places: places.filtered(&kept).map_err(unchecked)?,
             rejected: as_found(rejected.into_values().collect())?,
             warnings: as_found(warned)?,
             duplicates: left_out,

@@ -25,6 +25,14 @@ pub enum SourceDef {
 }
 
 impl SourceDef {
+    /// Whether its files have names that stay: the same name with other content is a file that was changed.
+    pub(crate) fn has_named_files(&self) -> bool {
+        match self {
+            Self::Csv(_) | Self::GeoJson(_) => true,
+            Self::Synthetic(_) => false,
+        }
+    }
+
     /// The connection that it names.
     pub fn connection(&self) -> Option<&str> {
         match self {

@@ -1,0 +1,160 @@
+//! What a run has to do: which files it reads, under which name it commits, and which rows go in their favour.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use xiangyun_engine::Result;
+use xiangyun_engine::catalog::{RunRead, TableDef};
+
+use super::error::RunError;
+use super::files::{NewFiles, SomeFiles, standing};
+use super::{Run, identity};
+use crate::commit::{Idempotency, InPlace, PastLoad, TakenOut};
+use crate::ingest::{LoadReport, RejectSample};
+use crate::pipeline::{OnChangedFile, WriteMode};
+use crate::source::Source;
+
+/// What a run has to do.
+pub(super) enum Task {
+    /// Nothing: all of it is in this version of the table.
+    Nothing { version: u64 },
+    /// To load rows.
+    Load(Box<Loading>),
+}
+
+/// What a run loads, and how it is committed.
+pub(super) struct Loading {
+    pub(super) source: Arc<dyn Source>,
+    pub(super) idempotency: Idempotency,
+    pub(super) in_place: InPlace,
+}
+
+impl Run<'_> {
+    /// Compares the source with what the table's log tells of earlier loads.
+    pub(super) async fn task(
+        &self,
+        table: &TableDef,
+        source: Arc<dyn Source>,
+        report: &mut LoadReport,
+    ) -> Result<Task> {
+        let loading = match &self.redo {
+            Some(past) => self.again(table, source, past, &report.run.reads).await?,
+            None => match self.only_new(table, source, report).await? {
+                Task::Load(loading) => *loading,
+                nothing @ Task::Nothing { .. } => return Ok(nothing),
+            },
+        };
+        report.run.sources = loading.source.files().to_vec();
+        if !self.options.dry_run
+            && let Some(version) = self.committer.find(table, &loading.idempotency).await?
+        {
+            return Ok(Task::Nothing { version });
+        }
+        Ok(Task::Load(Box::new(loading)))
+    }
+
+    /// The files that were not loaded before, for a mode that adds rows; for others all of them, whose rows find the
+    /// place of those that are there.
+    async fn only_new(&self, table: &TableDef, source: Arc<dyn Source>, report: &mut LoadReport) -> Result<Task> {
+        let adds = self.pipeline.mode == WriteMode::Append && self.pipeline.source.has_named_files();
+        if !adds || self.options.dry_run {
+            let idempotency = self.idempotency(table, &*source, &report.run.reads)?;
+            return Ok(Task::Load(Box::new(Loading { source, idempotency, in_place: InPlace::default() })));
+        }
+        let policy = self.pipeline.on_changed_file;
+        let (past, seen) = self.committer.past_loads(table).await?;
+        let new = NewFiles::among(source.files(), &standing(&past, &self.pipeline.name), policy);
+        let all = source.files().len();
+        if let (true, Some(version)) = (new.read.is_empty(), new.known_since) {
+            report.run.sources = source.files().to_vec();
+            return Ok(Task::Nothing { version });
+        }
+        let source = some_of(source, &new.read);
+        if new.read.len() < all {
+            let known = all - new.read.len();
+            report.run.notes.push(format!("{known} of {all} files were loaded before and are left out"));
+        }
+        self.tell_changed(&new, report)?;
+        let mut idempotency = self.idempotency(table, &*source, &report.run.reads)?;
+        if let Some(last) = new.changed.iter().filter_map(|file| file.runs.last()).max() {
+            // The same content may come again after other content of its name.
+            idempotency.app_id.push_str(&format!("/after/{last}"));
+        }
+        let taken = if policy == OnChangedFile::Replace { new.taken_out() } else { TakenOut::default() };
+        let in_place = InPlace { taken, also: Vec::new(), seen: Some(seen) };
+        Ok(Task::Load(Box::new(Loading { source, idempotency, in_place })))
+    }
+
+    fn tell_changed(&self, new: &NewFiles, report: &mut LoadReport) -> Result<()> {
+        for file in &new.changed {
+            let run = file.runs.last().cloned().unwrap_or_default();
+            let path = &file.path;
+            match self.pipeline.on_changed_file {
+                OnChangedFile::Stop => return Err(RunError::FileChanged { path: path.clone(), run }.into()),
+                OnChangedFile::Replace => {
+                    let note =
+                        format!("`{path}` has changed since run {run}: its rows take the place of those of before");
+                    report.run.notes.push(note);
+                }
+                OnChangedFile::Load => {
+                    let note = format!("`{path}` has changed since run {run}: its rows are added to those of before");
+                    report.run.notes.push(note.clone());
+                    report.run.warnings += 1;
+                    report.warnings.push(RejectSample {
+                        file: path.clone(),
+                        line: 0,
+                        column: None,
+                        reason: "FILE_CHANGED".into(),
+                        message: note,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The files of a run that is made again; its rows go in the same commit.
+    async fn again(
+        &self,
+        table: &TableDef,
+        source: Arc<dyn Source>,
+        past: &PastLoad,
+        reads: &[RunRead],
+    ) -> Result<Loading> {
+        let run = &past.run_id;
+        let takes_out = match &self.pipeline.mode {
+            WriteMode::Append | WriteMode::Upsert(_) => true,
+            // Whatever was there goes anyway, or was not loaded.
+            WriteMode::Replace | WriteMode::ReplacePartition | WriteMode::Delete => false,
+            WriteMode::History(_) => return Err(RunError::NoRedo { run: run.clone() }.into()),
+        };
+        let source = if self.pipeline.source.has_named_files() {
+            let present: HashSet<&str> = source.files().iter().map(|file| file.path.as_str()).collect();
+            if let Some(gone) = past.sources.iter().find(|file| !present.contains(file.path.as_str())) {
+                return Err(RunError::RedoFile { run: run.clone(), path: gone.path.clone() }.into());
+            }
+            let paths: Vec<String> = past.sources.iter().map(|file| file.path.clone()).collect();
+            some_of(source, &paths)
+        } else {
+            source
+        };
+        let idempotency = identity::of_redo(&self.pipeline.name, run, source.files());
+        let idempotency = Idempotency { app_id: idempotency.app_id, version: idempotency.version };
+        let (loads, seen) = self.committer.past_loads(table).await?;
+        if let Some(by) = loads.iter().find(|load| load.redo_of.as_ref() == Some(run))
+            && self.committer.find(table, &idempotency).await?.is_none()
+        {
+            return Err(RunError::Redone { run: run.clone(), by: by.run_id.clone() }.into());
+        }
+        let also = vec![self.idempotency(table, &*source, reads)?];
+        let taken = TakenOut { runs: if takes_out { vec![run.clone()] } else { Vec::new() }, files: None };
+        Ok(Loading { source, idempotency, in_place: InPlace { taken, also, seen: Some(seen) } })
+    }
+}
+
+fn some_of(source: Arc<dyn Source>, paths: &[String]) -> Arc<dyn Source> {
+    if paths.len() == source.files().len() {
+        return source;
+    }
+    Arc::new(SomeFiles::of(source, paths.iter().cloned().collect()))
+}
