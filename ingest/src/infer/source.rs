@@ -27,7 +27,7 @@ pub(super) fn of_file(root: &Path, path: &str) -> Result<SourceDef> {
         "csv" | "txt" | "tsv" => {
             let delimiter = if ending == "tsv" { '\t' } else { delimiter(&root.join(path)) };
             let encoding = "auto".to_owned();
-            SourceDef::Csv(CsvSource { path: path.into(), encoding, delimiter, null_values: Vec::new() })
+            SourceDef::Csv(CsvSource { encoding, delimiter, ..CsvSource::at(path) })
         }
         "geojson" => SourceDef::GeoJson(GeoJsonSource { path: path.into() }),
         _ => {

@@ -227,7 +227,7 @@ impl Run<'_> {
         });
         let (mut quarantine, findings) = Quarantine::open(writer, files, report.run.started_at);
         let trace = Trace::new(&report.run.run_id, source.files().iter().map(|file| file.path.as_str()));
-        let reading = Reading::new(source, Arc::clone(&self.progress), findings.clone());
+        let reading = Reading::new(Arc::clone(&source), Arc::clone(&self.progress), findings.clone());
         let tally = reading.tally();
         let (schema, mut rows) = self.rows(reading).await?;
         let mode = &self.pipeline.mode;
@@ -268,6 +268,7 @@ impl Run<'_> {
         }
         drop((rows, findings));
         report.rejects = quarantine.close().await?;
+        report.run.notes.extend(source.notes());
         report.run.rows_read = seen + tally.unreadable();
         report.run.rows_rejected = rejected + tally.unreadable();
         self.balance(&report.run, &tally, quarantine.rows())?;

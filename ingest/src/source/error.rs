@@ -75,6 +75,22 @@ pub enum SourceError {
         /// The line it stands on, from 1.
         line: Option<u64>,
     },
+    /// A file of which most rows hold bytes that are no text of its encoding: a single such row would be rejected.
+    #[error("`{path}` is not {encoding} text: {undecodable} of {rows} rows cannot be decoded; {first}")]
+    MostlyUndecodable {
+        /// The file.
+        path: String,
+        /// The encoding that was declared or detected.
+        encoding: String,
+        /// Rows of the file.
+        rows: u64,
+        /// Rows that cannot be decoded, more than half of them.
+        undecodable: u64,
+        /// The line on which the first such row begins, from 1.
+        line: u64,
+        /// What is wrong with it.
+        first: String,
+    },
     /// A header that cannot name columns.
     #[error("the header of `{path}` cannot be used: {reason}")]
     BadHeader {
@@ -153,6 +169,7 @@ impl Classify for SourceError {
             | Self::NoRows { .. }
             | Self::BrokenCompression { .. }
             | Self::Undecodable { .. }
+            | Self::MostlyUndecodable { .. }
             | Self::BadHeader { .. }
             | Self::HeaderDiffers { .. }
             | Self::RowTooLong { .. }
@@ -172,6 +189,11 @@ impl Classify for SourceError {
             Self::BrokenCompression { .. } => "copy the file again: the transfer was probably cut off".into(),
             Self::Undecodable { .. } => {
                 "set `source.encoding` if the file has another one; otherwise the file is damaged at that place".into()
+            }
+            Self::MostlyUndecodable { .. } => {
+                "set `source.encoding` to the encoding that the file has; up to half of the rows may be undecodable, and \
+                 go to quarantine"
+                    .into()
             }
             Self::RowTooLong { .. } => "look for a quote that is opened and never closed on that line".into(),
             Self::Changed { .. } => "load it again once nobody writes to it".into(),

@@ -77,6 +77,11 @@ pub trait Source: Debug + Send + Sync {
 
     /// Reads the rows from the beginning. The same rows come in the same order each time.
     fn batches(&self) -> Result<Batches, SourceError>;
+
+    /// What the run's record should say about the rows, once they have been read to the end: what was left out.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// What sources are opened with.

@@ -1,45 +1,39 @@
 //! Delimited text.
 
+mod decoded;
+mod dialect;
+mod footer;
+mod left_out;
+mod names;
 mod reader;
 mod record;
+mod scan;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use xiangyun_engine::catalog::RunSource;
 
 use super::file::{Content, Detector, Encoding, Format, OpenFile, SourceFile};
-use super::text::trimmed;
 use super::{Batches, SourceBatch, SourceError};
 use crate::pipeline::CsvSource;
-use reader::Reader;
+use dialect::Dialect;
+use footer::HeldBack;
+use left_out::LeftOut;
+use names::column_names;
+use reader::{ENCODING, Reader};
 
-/// Delimited text with one header line.
+/// Delimited text.
 #[derive(Debug)]
 pub(super) struct Csv {
-    delimiter: u8,
-    /// None where each file's bytes decide.
-    encoding: Option<Encoding>,
-    null_values: Arc<[String]>,
+    dialect: Arc<Dialect>,
 }
 
 impl Csv {
     /// # Errors
     /// [`SourceError::BadSetting`] for settings that mean nothing.
     pub(super) fn try_new(def: &CsvSource) -> Result<Self, SourceError> {
-        let delimiter = match u8::try_from(def.delimiter) {
-            Ok(byte) if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => byte,
-            _ => {
-                return Err(SourceError::BadSetting {
-                    key: "delimiter",
-                    value: def.delimiter.to_string(),
-                    hint: "use one ASCII character that is no quote and no line end, as in `,`, `;`, `|` or `\\t`"
-                        .into(),
-                });
-            }
-        };
-        let encoding = Encoding::declared(&def.encoding)?;
-        Ok(Self { delimiter, encoding, null_values: def.null_values.clone().into() })
+        Ok(Self { dialect: Arc::new(Dialect::try_new(def)?) })
     }
 }
 
@@ -49,17 +43,18 @@ impl Format for Csv {
     /// # Errors
     /// Where a file is missing, empty, cut off or no text, or where its header names no columns.
     fn open(&self, file: &SourceFile) -> Result<Vec<Box<dyn OpenFile>>, SourceError> {
-        let (encoding, record) = inspect(file, self.encoding)?;
-        let header = Reader::open(file, encoding, self.delimiter)?.header()?;
-        let names = column_names(&file.name, header)?;
+        let (encoding, record) = inspect(file, self.dialect.encoding)?;
+        let header = Reader::open(file, encoding, &self.dialect)?.header()?;
+        let names = column_names(&header, &self.dialect)
+            .map_err(|reason| SourceError::BadHeader { path: file.name.clone(), reason })?;
         let fields: Vec<_> = names.into_iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
         Ok(vec![Box::new(CsvFile {
             file: file.clone(),
             encoding,
             record,
             schema: Arc::new(Schema::new(fields)),
-            delimiter: self.delimiter,
-            null_values: Arc::clone(&self.null_values),
+            dialect: Arc::clone(&self.dialect),
+            left_out: Arc::default(),
         })])
     }
 }
@@ -71,8 +66,9 @@ struct CsvFile {
     encoding: Encoding,
     record: RunSource,
     schema: SchemaRef,
-    delimiter: u8,
-    null_values: Arc<[String]>,
+    dialect: Arc<Dialect>,
+    /// Of the last reading that came to the end; all of them find the same.
+    left_out: Arc<Mutex<LeftOut>>,
 }
 
 impl OpenFile for CsvFile {
@@ -85,9 +81,14 @@ impl OpenFile for CsvFile {
     }
 
     fn batches(&self) -> Result<Batches, SourceError> {
-        let mut reader = Reader::open(&self.file, self.encoding, self.delimiter)?;
+        let mut reader = Reader::open(&self.file, self.encoding, &self.dialect)?;
         reader.header()?;
-        Ok(Box::new(CsvBatches { file: self.clone(), reader: Some(reader), has_rows: false }))
+        let (held_back, tally) = (HeldBack::default(), Tally::default());
+        Ok(Box::new(CsvBatches { file: self.clone(), reader: Some(reader), held_back, tally }))
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.left_out.lock().unwrap_or_else(PoisonError::into_inner).notes(&self.record.path)
     }
 }
 
@@ -100,7 +101,9 @@ fn inspect(file: &SourceFile, declared: Option<Encoding>) -> Result<(Encoding, R
             0 => break,
             count => {
                 is_empty = false;
-                detector.push(&piece[..count]);
+                if declared.is_none() {
+                    detector.push(&piece[..count]);
+                }
             }
         }
     }
@@ -118,45 +121,81 @@ fn inspect(file: &SourceFile, declared: Option<Encoding>) -> Result<(Encoding, R
     Ok((encoding, record))
 }
 
-/// Names as columns are called by: without padding, none empty, none twice.
-fn column_names(file: &str, header: Vec<String>) -> Result<Vec<String>, SourceError> {
-    let bad = |reason| SourceError::BadHeader { path: file.into(), reason };
-    let mut names: Vec<String> = Vec::with_capacity(header.len());
-    for (index, name) in header.iter().enumerate() {
-        let name = trimmed(name);
-        if name.is_empty() {
-            return Err(bad(format!("column {} has no name", index + 1)));
+/// What was read of a file.
+#[derive(Debug, Default)]
+struct Tally {
+    rows: u64,
+    undecodable: u64,
+    /// Line and message of the first row with bytes of no meaning.
+    first: Option<(u64, String)>,
+}
+
+impl Tally {
+    fn add(&mut self, batch: &SourceBatch) {
+        self.rows += (batch.batch.num_rows() + batch.unreadable.len()) as u64;
+        for row in batch.unreadable.iter().filter(|row| row.reason == ENCODING) {
+            self.undecodable += 1;
+            self.first.get_or_insert_with(|| (row.line, row.message.clone()));
         }
-        if let Some(first) = names.iter().position(|earlier| earlier == name) {
-            return Err(bad(format!("columns {} and {} are both called `{name}`", first + 1, index + 1)));
-        }
-        names.push(name.into());
     }
-    Ok(names)
 }
 
 struct CsvBatches {
     file: CsvFile,
     /// None behind the end.
     reader: Option<Reader>,
-    has_rows: bool,
+    held_back: HeldBack,
+    tally: Tally,
 }
 
 impl CsvBatches {
     fn step(&mut self) -> Result<Option<SourceBatch>, SourceError> {
-        let Some(reader) = &mut self.reader else { return Ok(None) };
-        if let Some(batch) = reader.batch(&self.file.schema, &self.file.null_values)? {
-            self.has_rows = true;
-            return Ok(Some(batch));
+        let footer = self.file.dialect.footer_rows;
+        while let Some(reader) = &mut self.reader {
+            match reader.batch(&self.file.schema)? {
+                Some(batch) if footer == 0 => {
+                    self.tally.add(&batch);
+                    return Ok(Some(batch));
+                }
+                Some(batch) => self.held_back.push(batch),
+                None => self.end(footer)?,
+            }
+            if self.reader.is_some()
+                && let Some(batch) = self.held_back.pop(footer)
+            {
+                self.tally.add(&batch);
+                return Ok(Some(batch));
+            }
         }
+        Ok(self.held_back.pop(0))
+    }
+
+    /// Settles what holds of the file as a whole.
+    fn end(&mut self, footer: usize) -> Result<(), SourceError> {
+        let Some(reader) = self.reader.take() else { return Ok(()) };
+        let cut = self.held_back.cut(footer);
+        self.held_back.each().for_each(|batch| self.tally.add(batch));
         let path = || self.file.record.path.clone();
-        if !self.has_rows {
+        let mut left_out = reader.left_out().clone();
+        if cut.rows > 0 {
+            (left_out.footer_rows, left_out.footer_from) = (cut.rows, cut.from);
+        }
+        if self.tally.rows == 0 {
             return Err(SourceError::NoRows { path: path() });
         }
-        match self.reader.take().map(Reader::finish).transpose()? {
-            Some(stored) if stored.sha256 != self.file.record.sha256 => Err(SourceError::Changed { path: path() }),
-            _ => Ok(None),
+        if reader.finish()?.sha256 != self.file.record.sha256 {
+            return Err(SourceError::Changed { path: path() });
         }
+        // A file that is in another encoding does not become a quarantine of all its rows.
+        if self.tally.undecodable * 2 > self.tally.rows
+            && let Some((line, first)) = self.tally.first.take()
+        {
+            let encoding = self.file.encoding.name().into();
+            let (rows, undecodable) = (self.tally.rows, self.tally.undecodable);
+            return Err(SourceError::MostlyUndecodable { path: path(), encoding, rows, undecodable, line, first });
+        }
+        *self.file.left_out.lock().unwrap_or_else(PoisonError::into_inner) = left_out;
+        Ok(())
     }
 }
 

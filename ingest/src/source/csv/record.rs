@@ -1,5 +1,8 @@
 //! Text → records: RFC 4180, strict about quotes, so that a stray one costs one line and not the rest of the file.
 
+use super::super::text::is_padding;
+use super::scan::{find, find_line_end};
+
 /// Where the fields of a record stand in its text.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
@@ -12,14 +15,22 @@ impl Fields {
         self.ranges.len()
     }
 
+    /// Whether nothing but padding stands in the fields from `width` on.
+    pub(super) fn is_blank_from(&self, text: &str, width: usize) -> bool {
+        let surplus = self.ranges.get(width..).unwrap_or_default();
+        surplus.iter().all(|&(start, end, _)| text[start..end].chars().all(is_padding))
+    }
+
     /// The fields' values; `scratch` holds one that had doubled quotes.
     pub(super) fn for_each(&self, text: &str, scratch: &mut String, mut take: impl FnMut(usize, &str)) {
         for (index, &(start, end, doubled)) in self.ranges.iter().enumerate() {
             let field = &text[start..end];
             if doubled {
+                // Quotes are doubled in quoted fields only, and the quote is the character before such a field.
+                let quote = &text[start - 1..start];
                 scratch.clear();
                 let mut rest = field;
-                while let Some(at) = rest.find("\"\"") {
+                while let Some(at) = rest.find(quote) {
                     scratch.push_str(&rest[..=at]);
                     rest = &rest[at + 2..];
                 }
@@ -57,16 +68,16 @@ pub(super) enum QuoteProblem {
 ///
 /// A field that begins with a quote ends at the next single quote, which must be followed by the delimiter, a line
 /// end or the end of the text; two quotes inside stand for one. A quote within any other field is a character like
-/// others. Lines end with LF, CR LF or CR.
-pub(super) fn split(text: &[u8], delimiter: u8, last: bool, fields: &mut Fields) -> Split {
+/// others, and so is every one where `quote` is none. Lines end with LF, CR LF or CR.
+pub(super) fn split(text: &[u8], delimiter: u8, quote: Option<u8>, last: bool, fields: &mut Fields) -> Split {
     fields.ranges.clear();
     let (mut at, mut lines) = (0, 1);
     loop {
         // At the first byte of a field.
         let (start, end, doubled);
-        if text.get(at) == Some(&b'"') {
+        if let Some(quote) = quote.filter(|quote| text.get(at) == Some(quote)) {
             start = at + 1;
-            match quoted(text, start, last, &mut lines) {
+            match quoted(text, start, quote, last, &mut lines) {
                 Quoted::Closed { at: close, doubled: has_doubled } => (end, doubled) = (close, has_doubled),
                 Quoted::NeedMore => return Split::NeedMore { in_quotes: true },
                 Quoted::NeverClosed => return bad_quote(text, QuoteProblem::NeverClosed),
@@ -81,9 +92,7 @@ pub(super) fn split(text: &[u8], delimiter: u8, last: bool, fields: &mut Fields)
             }
         } else {
             start = at;
-            while text.get(at).is_some_and(|byte| *byte != delimiter && !matches!(byte, b'\n' | b'\r')) {
-                at += 1;
-            }
+            at = find(text, at, [delimiter, b'\n', b'\r']);
             (end, doubled) = (at, false);
         }
         if at == text.len() && !last {
@@ -117,14 +126,15 @@ enum Quoted {
     NeverClosed,
 }
 
-fn quoted(text: &[u8], start: usize, last: bool, lines: &mut u64) -> Quoted {
+fn quoted(text: &[u8], start: usize, quote: u8, last: bool, lines: &mut u64) -> Quoted {
     let (mut at, mut doubled) = (start, false);
     loop {
+        at = find(text, at, [quote, b'\n', b'\r']);
         match text.get(at) {
             None if last => return Quoted::NeverClosed,
             None => return Quoted::NeedMore,
-            Some(b'"') => match text.get(at + 1) {
-                Some(b'"') => {
+            Some(byte) if *byte == quote => match text.get(at + 1) {
+                Some(next) if *next == quote => {
                     doubled = true;
                     at += 2;
                 }
@@ -135,11 +145,10 @@ fn quoted(text: &[u8], start: usize, last: bool, lines: &mut u64) -> Quoted {
                 *lines += 1;
                 at += if text.get(at + 1) == Some(&b'\n') { 2 } else { 1 };
             }
-            Some(b'\n') => {
+            Some(_) => {
                 *lines += 1;
                 at += 1;
             }
-            Some(_) => at += 1,
         }
     }
 }
@@ -150,10 +159,8 @@ fn bad_quote(text: &[u8], problem: QuoteProblem) -> Split {
 
 /// Bytes of the first line, its line end included.
 pub(super) fn first_line(text: &[u8]) -> usize {
-    match text.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
-        Some(at) => at + line_end(text, at, true).unwrap_or(1),
-        None => text.len(),
-    }
+    let at = find_line_end(text, 0);
+    at + line_end(text, at, true).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -163,7 +170,7 @@ mod tests {
 
     fn fields_of(text: &str) -> (Split, Vec<String>) {
         let (mut fields, mut values) = (Fields::default(), Vec::new());
-        let outcome = split(text.as_bytes(), b',', true, &mut fields);
+        let outcome = split(text.as_bytes(), b',', Some(b'"'), true, &mut fields);
         fields.for_each(text, &mut String::new(), |_, value| values.push(value.to_owned()));
         (outcome, values)
     }
@@ -199,6 +206,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn another_quote_or_none() {
+        let values = |text: &str, quote| {
+            let (mut fields, mut values) = (Fields::default(), Vec::new());
+            split(text.as_bytes(), b';', quote, true, &mut fields);
+            fields.for_each(text, &mut String::new(), |_, value| values.push(value.to_owned()));
+            values
+        };
+        assert_eq!(values("'a;''b''';\"c\n", Some(b'\'')), ["a;'b'", "\"c"]);
+        assert_eq!(values("\"a;b\"\n", None), ["\"a", "b\""]);
+    }
+
     proptest::proptest! {
         /// Whatever is quoted on writing comes back on reading, cut anywhere or not at all.
         #[test]
@@ -210,7 +229,7 @@ mod tests {
             proptest::prop_assert!(whole);
             proptest::prop_assert_eq!(found, values);
             for cut in 0..text.len() {
-                let outcome = split(&text.as_bytes()[..cut], b',', false, &mut Fields::default());
+                let outcome = split(&text.as_bytes()[..cut], b',', Some(b'"'), false, &mut Fields::default());
                 let waits = matches!(outcome, Split::NeedMore { .. });
                 proptest::prop_assert!(waits, "{} gave {:?}", cut, outcome);
             }

@@ -10,8 +10,13 @@ use super::super::file::Files;
 use super::super::{Source, UnreadableRow};
 use super::*;
 
-fn def(path: &str) -> CsvSource {
-    CsvSource { path: path.into(), encoding: "auto".into(), delimiter: ',', null_values: vec!["N/A".into()] }
+pub(super) fn def(path: &str) -> CsvSource {
+    def_with(path, "null_values = ['N/A']")
+}
+
+/// With these lines of TOML.
+fn def_with(path: &str, settings: &str) -> CsvSource {
+    toml::from_str(&format!("path = '{path}'\n{settings}")).unwrap()
 }
 
 /// Rows as text with their lines, and the unreadable ones.
@@ -147,7 +152,12 @@ fn files_that_cannot_be_loaded_say_why() {
     assert_eq!(message(b"a, a\n1,2\n"), "the header of `a.csv` cannot be used: columns 1 and 2 are both called `a`");
     let long = [b"a,b\n1,2\n3,".to_vec(), vec![b'x'; 2 << 20]].concat();
     assert_eq!(message(&long), "line 3 of `a.csv` holds a row of more than 1048576 bytes");
-    assert!(message(b"a,b\n1,\xff\n").contains("is not GB18030 text: byte 6 cannot be decoded, on line 2"));
+    assert_eq!(
+        message(b"a,b\n1,\xff\n"),
+        "`a.csv` is not GB18030 text: 1 of 1 rows cannot be decoded; byte 6 of the content, on line 2, is no part of a \
+         character in GB18030"
+    );
+    assert_eq!(message(b"a,\xff\n1,2\n"), "`a.csv` is not GB18030 text: byte 2 cannot be decoded, on line 1");
 }
 
 #[test]
@@ -180,4 +190,202 @@ fn settings_that_mean_nothing_are_refused() {
         "`encoding` of the source cannot be `latin1`"
     );
     assert_eq!(message(&def("nothing.csv")), "source file `nothing.csv` does not exist");
+}
+
+/// What a file gives with these settings.
+fn load_with(bytes: &[u8], settings: &str) -> Result<(Rows, Vec<String>), SourceError> {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.csv"), bytes).unwrap();
+    let source = open(folder.path(), &def_with("a.csv", settings))?;
+    let rows = read(&source)?;
+    Ok((rows, source.notes()))
+}
+
+fn utf16(text: &str, to_bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    text.encode_utf16().flat_map(to_bytes).collect()
+}
+
+#[test]
+fn every_encoding_is_detected_and_gives_the_same_rows() {
+    let text = "\u{540d}\u{7a31},\u{5730}\u{5740},\u{8a3b}\u{518a}\n\u{842c}\u{83ef}\u{570b}\u{969b}\u{8cbf}\u{6613}\u{6709}\u{9650}\u{516c}\u{53f8},\u{53f0}\u{5317}\u{5e02}\u{4e2d}\u{6b63}\u{5340},\u{662f}\n\
+                \u{9577}\u{6625}\u{88dc}\u{6559},\u{95dc}\u{5eab}\u{88e1},1\n";
+    let marked = |mark: &[u8], bytes: Vec<u8>| [mark.to_vec(), bytes].concat();
+    let cases = [
+        ("UTF-8", text.as_bytes().to_vec()),
+        ("UTF-8", marked(b"\xef\xbb\xbf", text.as_bytes().to_vec())),
+        ("UTF-16LE", utf16(text, u16::to_le_bytes)),
+        ("UTF-16BE", utf16(text, u16::to_be_bytes)),
+        ("UTF-16LE", marked(b"\xff\xfe", utf16(text, u16::to_le_bytes))),
+        ("UTF-16BE", marked(b"\xfe\xff", utf16(text, u16::to_be_bytes))),
+        ("GB18030", GB18030.encode(text).0.into_owned()),
+        ("Big5", encoding_rs::BIG5.encode(text).0.into_owned()),
+    ];
+    let expected = read_text(text);
+    for (encoding, bytes) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.csv"), &bytes).unwrap();
+        let source = open(folder.path(), &def("a.csv")).unwrap();
+        assert_eq!(source.files()[0].encoding.as_deref(), Some(encoding), "{bytes:x?}");
+        assert_eq!(read(&source).unwrap(), (expected.clone(), Vec::new()), "{encoding}");
+        let declared = def_with("a.csv", &format!("encoding = '{encoding}'"));
+        assert_eq!(read(&open(folder.path(), &declared).unwrap()).unwrap().0, expected, "{encoding}");
+    }
+}
+
+fn read_text(text: &str) -> Vec<(u64, Vec<Option<String>>)> {
+    let lines = text.lines().enumerate().skip(1);
+    lines.map(|(line, text)| (line as u64 + 1, some(&text.split(',').collect::<Vec<_>>()))).collect()
+}
+
+#[test]
+fn bytes_of_no_meaning_cost_their_row_and_are_shown() {
+    // Line 3 has a lead byte before a delimiter, line 5 a byte that no encoding has, lines 6 and 7 are one row.
+    let mut bytes = Vec::new();
+    for line in ["\u{540d}\u{79f0},\u{5730}\u{5740}", "\u{5409},\u{7965}"] {
+        bytes.extend_from_slice(&GB18030.encode(line).0);
+        bytes.push(b'\n');
+    }
+    bytes.extend_from_slice(b"x\x81,y\n\xbc\xaa,1\n2,\xff\xcf\xe9\n\"a\nb\xff\",3\n");
+    bytes.extend_from_slice(b"4,5\n6,7\n8,\xff,9\n0,0\n");
+    let (rows, unreadable) = load(&bytes).unwrap();
+    assert_eq!(rows.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 4, 8, 9, 11]);
+    assert_eq!(rows[1].1, some(&["\u{5409}", "1"]));
+    let found: Vec<_> = unreadable.iter().map(|row| (row.line, row.reason, row.raw.as_str())).collect();
+    let expected = [
+        (3, "ENCODING", "x\\x81,y"),
+        (5, "ENCODING", "2,\\xFF\u{7965}"),
+        (6, "ENCODING", "\"a\nb\\xFF\",3"),
+        (10, "ENCODING", "8,\\xFF,9"),
+    ];
+    assert_eq!(found, expected);
+    let at = |byte: u8, from: usize| from + bytes[from..].iter().position(|b| *b == byte).unwrap();
+    let third = at(0xff, at(0xff, 0) + 1);
+    assert_eq!(
+        unreadable[2].message,
+        format!("byte {third} of the content, on line 7, is no part of a character in GB18030")
+    );
+}
+
+#[test]
+fn a_damaged_utf8_file_keeps_its_other_rows() {
+    let mut bytes = "\u{540d}\u{79f0}\n\u{957f}\u{6625}\u{5e02}\u{5357}\u{5173}\u{533a}\u{4eba}\u{6c11}\u{5927}\u{8857}\u{67d0}\u{67d0}\u{6709}\u{9650}\u{516c}\u{53f8}\n\u{5409}\n".as_bytes().to_vec();
+    bytes.extend_from_slice(b"a\xe5\x90\nb\n");
+    let (rows, unreadable) = load(&bytes).unwrap();
+    assert_eq!(rows.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 3, 5]);
+    assert_eq!(unreadable.len(), 1);
+    assert_eq!((unreadable[0].line, unreadable[0].raw.as_str()), (4, "a\\xE5\\x90"));
+    // Cut in the middle of a character at its end.
+    bytes.push(0xe5);
+    let (_, unreadable) = load(&bytes).unwrap();
+    assert_eq!((unreadable[1].line, unreadable[1].raw.as_str()), (6, "\\xE5"));
+    // Half of the rows may be damaged, and not more.
+    assert_eq!(load(b"a\n1\n\xff\n").unwrap().1.len(), 1);
+    let error = load(b"a\n1\n\xff\n\xff\n").unwrap_err();
+    assert!(error.to_string().contains("2 of 3 rows cannot be decoded"), "{error}");
+}
+
+#[test]
+fn lines_above_below_and_between_are_left_out_and_said_so() {
+    let text = "Title\n\"unit: yuan\nname,n\n# note\na,1\n\nb,2\n  Total,3\nnote \"x\"\n\nend,9,9\n";
+    let settings = "skip_lines = 2\ncomment = '#'\nfooter = 'Total|Sum'";
+    let ((rows, unreadable), notes) = load_with(text.as_bytes(), settings).unwrap();
+    assert_eq!(rows, [(5, some(&["a", "1"])), (7, some(&["b", "2"]))]);
+    assert_eq!(unreadable, []);
+    let said = "`a.csv`: left out 2 lines at the top, 1 blank line, 1 comment, 4 lines of the footer from line 8 on";
+    assert_eq!(notes, [said]);
+    // The header's line instead; a footer of three rows, of which two have other numbers of fields.
+    let text = "Title\n\"unit: yuan\nname,n\na,1\nb,2\nTotal,3\nnote\nend,9,9\n";
+    let ((rows, unreadable), notes) = load_with(text.as_bytes(), "header = 3\nfooter = 3").unwrap();
+    assert_eq!(rows, [(4, some(&["a", "1"])), (5, some(&["b", "2"]))]);
+    assert_eq!(unreadable, []);
+    assert_eq!(notes, ["`a.csv`: left out 2 lines at the top, 3 rows of the footer from line 6 on"]);
+    let message = |text: &str, settings| load_with(text.as_bytes(), settings).unwrap_err().to_string();
+    assert_eq!(
+        message("a\n\nb\n1\n", "header = 2"),
+        "the header of `a.csv` cannot be used: line 2 is blank or a comment"
+    );
+    assert_eq!(message("a\n1\n", "header = 9"), "the header of `a.csv` cannot be used: the file ends before line 9");
+    assert_eq!(message("a\n1\n2\n", "footer = 5"), "source file `a.csv` has a header and no rows");
+}
+
+#[test]
+fn a_footer_by_number_is_found_across_batches() {
+    let mut text = String::from("n\n");
+    let count = 2 * super::super::BATCH_ROWS + 3;
+    (0..count).for_each(|n| text.push_str(&format!("{n}\n")));
+    for footer in [0, 1, 3, 4, 900] {
+        let ((rows, _), notes) = load_with(text.as_bytes(), &format!("footer = {footer}")).unwrap();
+        assert_eq!(rows.len(), count - footer);
+        assert!(
+            rows.iter()
+                .enumerate()
+                .all(|(n, (line, values))| *line == n as u64 + 2 && *values == some(&[&n.to_string()]))
+        );
+        assert_eq!(notes.len(), usize::from(footer > 0));
+    }
+}
+
+#[test]
+fn files_without_a_header_get_the_declared_names() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.csv"), "1\t2\n'3\t''4'\t5\n").unwrap();
+    let settings = "header = 'none'\ncolumns = ['a', 'b']\ndelimiter = \"\\t\"\nquote = \"'\"";
+    let source = open(folder.path(), &def_with("a.csv", settings)).unwrap();
+    assert_eq!(source.schema().fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(read(&source).unwrap().0, [(1, some(&["1", "2"])), (2, some(&["3\t'4", "5"]))]);
+    let ((rows, _), _) = load_with(b"a,b\n\"1,2\"\n", "quote = 'none'").unwrap();
+    assert_eq!(rows, [(2, some(&["\"1", "2\""]))]);
+}
+
+#[test]
+fn ragged_rows_are_completed_where_that_is_asked_for() {
+    let text = "a,b,c\n1\n1,2,3,,\u{3000}\n1,2,3,4\n\"1\n2\",3\n4,5,6\n";
+    let ((rows, unreadable), notes) = load_with(text.as_bytes(), "ragged = 'pad'").unwrap();
+    let short = vec![Some("1".to_owned()), None, None];
+    assert_eq!(rows, [(2, short), (3, some(&["1", "2", "3"])), (7, some(&["4", "5", "6"]))]);
+    // A row over two lines is not completed: its quotes may pair by accident.
+    let found: Vec<_> = unreadable.iter().map(|row| (row.line, row.reason)).collect();
+    assert_eq!(found, [(4, "FIELD_COUNT"), (5, "FIELD_COUNT")]);
+    assert_eq!(
+        notes,
+        ["`a.csv`: 1 row had fewer fields than the header", "`a.csv`: 1 row had empty fields beyond the header"]
+    );
+}
+
+#[test]
+fn settings_that_contradict_each_other_are_refused() {
+    let message = |settings| load_with(b"a\n1\n", settings).unwrap_err().to_string();
+    for (settings, error) in [
+        ("quote = ','", "`quote` of the source cannot be `,`"),
+        ("quote = 'ab'", "`quote` of the source cannot be `ab`"),
+        ("header = 'none'", "`header` of the source cannot be `none`"),
+        ("columns = ['a', 'b']", "`columns` of the source cannot be `a, b`"),
+        ("header = 2\nskip_lines = 2", "`header` of the source cannot be `2`"),
+        ("header = 0", "`header` of the source cannot be `0`"),
+        ("footer = 1001", "`footer` of the source cannot be `1001`"),
+        ("footer = '('", "`footer` of the source cannot be `(`"),
+        ("footer = 'a*'", "`footer` of the source cannot be `a*`"),
+        ("comment = ''", "`comment` of the source cannot be ``"),
+        ("encoding = 'utf-7'", "`encoding` of the source cannot be `utf-7`"),
+    ] {
+        assert_eq!(message(settings), error, "{settings}");
+    }
+}
+
+#[test]
+fn short_chinese_files_are_gb18030() {
+    let text = include_str!("../../../tests/fixtures/enterprises/enterprises.csv");
+    let folder = tempfile::tempdir().unwrap();
+    let mut tried = 0;
+    for line in text.lines().filter(|line| !line.is_ascii() && !line.contains('"')) {
+        let fields: Vec<_> = line.split(',').filter(|field| !field.is_ascii()).collect();
+        for field in fields {
+            let bytes = GB18030.encode(&format!("\u{540d}\u{79f0}\n{field}\n")).0.into_owned();
+            fs::write(folder.path().join("a.csv"), bytes).unwrap();
+            let source = open(folder.path(), &def("a.csv")).unwrap();
+            assert_eq!(source.files()[0].encoding.as_deref(), Some("GB18030"), "{field}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 30, "{tried}");
 }

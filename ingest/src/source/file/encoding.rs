@@ -1,6 +1,8 @@
-//! Bytes → text. Agencies send UTF-8, UTF-8 with a byte order mark (spreadsheets), and GB18030 without any label.
+//! Bytes → text. Agencies send UTF-8, UTF-8 with a byte order mark (spreadsheets), and GB18030 without any label; now
+//! and then UTF-16 ("Unicode text" of spreadsheets) and Big5.
 
-use encoding_rs::{Decoder, DecoderResult, GB18030, UTF_8, UTF_16BE, UTF_16LE};
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{BIG5, Decoder, DecoderResult, GB18030, UTF_8, UTF_16BE, UTF_16LE};
 
 use crate::source::SourceError;
 
@@ -10,7 +12,9 @@ pub(in crate::source) enum Encoding {
     Utf8,
     /// GB18030-2022, which contains GBK and GB2312.
     Gb18030,
-    /// Only with a byte order mark: what spreadsheets call "Unicode text".
+    /// With the characters of Hong Kong.
+    Big5,
+    /// What spreadsheets call "Unicode text".
     Utf16Le,
     Utf16Be,
 }
@@ -21,6 +25,7 @@ impl Encoding {
         match self {
             Self::Utf8 => "UTF-8",
             Self::Gb18030 => "GB18030",
+            Self::Big5 => "Big5",
             Self::Utf16Le => "UTF-16LE",
             Self::Utf16Be => "UTF-16BE",
         }
@@ -32,10 +37,15 @@ impl Encoding {
             "auto" => Ok(None),
             "utf-8" | "utf8" => Ok(Some(Self::Utf8)),
             "gb18030" | "gbk" | "gb2312" => Ok(Some(Self::Gb18030)),
+            "big5" => Ok(Some(Self::Big5)),
+            "utf-16le" => Ok(Some(Self::Utf16Le)),
+            "utf-16be" => Ok(Some(Self::Utf16Be)),
             _ => Err(SourceError::BadSetting {
                 key: "encoding",
                 value: text.into(),
-                hint: "use `auto`, `utf-8` or `gb18030` (which contains GBK and GB2312)".into(),
+                hint:
+                    "use `auto`, `utf-8`, `gb18030` (which contains GBK and GB2312), `big5`, `utf-16le` or `utf-16be`"
+                        .into(),
             }),
         }
     }
@@ -55,6 +65,7 @@ impl Encoding {
         match self {
             Self::Utf8 => UTF_8,
             Self::Gb18030 => GB18030,
+            Self::Big5 => BIG5,
             Self::Utf16Le => UTF_16LE,
             Self::Utf16Be => UTF_16BE,
         }
@@ -67,13 +78,60 @@ impl Encoding {
 const PROOF_OF_UTF8: usize = 16;
 
 /// Decides a content's encoding from the whole of it, in pieces.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(in crate::source) struct Detector {
     start: Vec<u8>,
     /// Bytes of a character that the last piece cut in two.
     carry: Vec<u8>,
     wide_characters: usize,
     invalid: bool,
+    zeros: Zeros,
+    /// Only from the first piece on that is no UTF-8: what stands before it is the same in both encodings of Chinese.
+    chinese: Option<Box<EncodingDetector>>,
+}
+
+impl std::fmt::Debug for Detector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Detector").field("invalid", &self.invalid).field("zeros", &self.zeros).finish_non_exhaustive()
+    }
+}
+
+/// Where bytes of zero stand. UTF-16 writes one for every comma, digit and line end, always on the same side; a
+/// content of another encoding has none, or a few strays.
+#[derive(Debug, Default)]
+struct Zeros {
+    bytes: u64,
+    even: u64,
+    odd: u64,
+}
+
+impl Zeros {
+    fn push(&mut self, piece: &[u8]) {
+        if piece.contains(&0) {
+            let starts_odd = !self.bytes.is_multiple_of(2);
+            let first = piece.iter().step_by(2).filter(|byte| **byte == 0).count() as u64;
+            let second = piece.iter().skip(1).step_by(2).filter(|byte| **byte == 0).count() as u64;
+            let (even, odd) = if starts_odd { (second, first) } else { (first, second) };
+            self.even += even;
+            self.odd += odd;
+        }
+        self.bytes += piece.len() as u64;
+    }
+
+    /// UTF-16 where one byte in fifty is zero, and nine in ten of these stand on one side.
+    fn utf16(&self) -> Option<Encoding> {
+        let (even, odd) = (self.even, self.odd);
+        if (even + odd) * 50 < self.bytes.max(1) {
+            return None;
+        }
+        if even * 9 < odd {
+            Some(Encoding::Utf16Le)
+        } else if odd * 9 < even {
+            Some(Encoding::Utf16Be)
+        } else {
+            None
+        }
+    }
 }
 
 impl Detector {
@@ -82,24 +140,31 @@ impl Detector {
         if self.start.len() < 4 {
             self.start.extend(piece.iter().take(4 - self.start.len()));
         }
+        self.zeros.push(piece);
+        let carry = if self.invalid { Vec::new() } else { self.carry.clone() };
+        self.check_all(piece);
+        if self.invalid {
+            let fresh = || Box::new(EncodingDetector::new(Iso2022JpDetection::Deny));
+            let chinese = self.chinese.get_or_insert_with(fresh);
+            chinese.feed(&carry, false);
+            chinese.feed(piece, false);
+        }
+    }
+
+    fn check_all(&mut self, mut piece: &[u8]) {
         if self.invalid {
             return;
         }
-        if self.carry.is_empty() {
+        // The cut character is completed first, so that the piece itself need not be copied.
+        while !self.carry.is_empty() && !self.invalid {
+            let Some((first, rest)) = piece.split_first() else { return };
+            let mut cut = std::mem::take(&mut self.carry);
+            cut.push(*first);
+            piece = rest;
+            self.check(&cut);
+        }
+        if !self.invalid {
             self.check(piece);
-        } else {
-            // The cut character is completed first, so that the piece itself need not be copied.
-            let mut piece = piece;
-            while !self.carry.is_empty() && !self.invalid {
-                let Some((first, rest)) = piece.split_first() else { return };
-                let mut cut = std::mem::take(&mut self.carry);
-                cut.push(*first);
-                piece = rest;
-                self.check(&cut);
-            }
-            if !self.invalid {
-                self.check(piece);
-            }
         }
     }
 
@@ -121,19 +186,38 @@ impl Detector {
         }
     }
 
-    /// The encoding: by byte order mark, else UTF-8 where all of it is or where it plainly was meant to be, else
-    /// GB18030. A damaged UTF-8 file is not taken for GB18030, as which most of it would decode, to nonsense.
+    /// The encoding: by byte order mark; UTF-16 by its zeros; UTF-8 where all of it is or where it plainly was meant
+    /// to be; else GB18030, or Big5 where the frequencies of its characters say so. A damaged UTF-8 file is not taken
+    /// for GB18030, as which most of it would decode, to nonsense.
     pub(in crate::source) fn decide(&self) -> Encoding {
         let invalid = self.invalid || !self.carry.is_empty();
-        match Encoding::mark(&self.start) {
-            Some((encoding, _)) => encoding,
-            None if invalid && self.wide_characters < PROOF_OF_UTF8 => Encoding::Gb18030,
-            None => Encoding::Utf8,
+        if let Some((encoding, _)) = Encoding::mark(&self.start) {
+            return encoding;
         }
+        if let Some(encoding) = self.zeros.utf16() {
+            return encoding;
+        }
+        if !invalid || self.wide_characters >= PROOF_OF_UTF8 {
+            return Encoding::Utf8;
+        }
+        let guess = self.chinese.as_ref().map(|chinese| chinese.guess(None, Utf8Detection::Deny));
+        if guess == Some(BIG5) { Encoding::Big5 } else { Encoding::Gb18030 }
     }
 }
 
-/// Decodes a content piece by piece; bytes that mean nothing are an error and never a replacement character.
+/// Bytes that mean nothing in the content's encoding. In the text they stand as `\xNN`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::source) struct Damage {
+    /// Where the first of these `\xNN` stands in the text that was handed to the decoder.
+    pub(in crate::source) at: usize,
+    /// Position of the first of the bytes in the decompressed content, from 0.
+    pub(in crate::source) position: u64,
+}
+
+/// Bytes that a malformed sequence may reach back into what was decoded before.
+const LOOK_BACK: usize = 8;
+
+/// Decodes a content piece by piece; bytes that mean nothing never become a replacement character.
 pub(in crate::source) struct TextDecoder {
     file: String,
     encoding: Encoding,
@@ -141,24 +225,58 @@ pub(in crate::source) struct TextDecoder {
     start: Option<Vec<u8>>,
     /// Bytes of the content that were decoded.
     position: u64,
+    /// The last of them.
+    behind: Vec<u8>,
     lines: u64,
 }
 
 impl TextDecoder {
     pub(in crate::source) fn new(file: &str, encoding: Encoding) -> Self {
-        let start = Some(Vec::with_capacity(4));
-        Self { file: file.into(), encoding, decoder: encoding.decoder(), start, position: 0, lines: 1 }
+        let (decoder, start) = (encoding.decoder(), Some(Vec::with_capacity(4)));
+        Self { file: file.into(), encoding, decoder, start, position: 0, behind: Vec::new(), lines: 1 }
     }
 
     /// Appends the text of `piece` to `text`; `last` where the content ends with it.
+    ///
+    /// # Errors
+    /// [`SourceError::Undecodable`] at the first bytes that mean nothing.
     pub(in crate::source) fn decode(&mut self, piece: &[u8], last: bool, text: &mut String) -> Result<(), SourceError> {
-        let Some(mut start) = self.start.take() else { return self.decode_after_mark(piece, last, text) };
+        let (before, mut damages) = (text.len(), Vec::new());
+        self.decode_marking(piece, last, text, &mut damages);
+        let end = damages.first().map_or(text.len(), |damage| damage.at);
+        self.lines += text.as_bytes()[before..end].iter().filter(|byte| **byte == b'\n').count() as u64;
+        match damages.first() {
+            Some(damage) => Err(self.undecodable(damage.position, self.lines)),
+            None => Ok(()),
+        }
+    }
+
+    /// The error for bytes at `position`, on `line`.
+    pub(in crate::source) fn undecodable(&self, position: u64, line: u64) -> SourceError {
+        let (path, encoding) = (self.file.clone(), self.encoding.name().into());
+        SourceError::Undecodable { path, encoding, position, line: Some(line) }
+    }
+
+    /// The encoding that it decodes.
+    pub(in crate::source) fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// Appends the text of `piece` to `text`, and where bytes in it mean nothing to `damages`.
+    pub(in crate::source) fn decode_marking(
+        &mut self,
+        piece: &[u8],
+        last: bool,
+        text: &mut String,
+        damages: &mut Vec<Damage>,
+    ) {
+        let Some(mut start) = self.start.take() else { return self.decode_after_mark(piece, last, text, damages) };
         // The first four bytes are held back until it is known whether they are a byte order mark.
         let held = piece.len().min(4 - start.len());
         start.extend_from_slice(&piece[..held]);
         if start.len() < 4 && !last {
             self.start = Some(start);
-            return Ok(());
+            return;
         }
         let mark = match Encoding::mark(&start) {
             Some((encoding, length)) if encoding == self.encoding => length,
@@ -166,33 +284,50 @@ impl TextDecoder {
         };
         self.position = mark as u64;
         let ends_here = last && held == piece.len();
-        self.decode_after_mark(&start[mark..], ends_here, text)?;
-        if ends_here { Ok(()) } else { self.decode_after_mark(&piece[held..], last, text) }
+        self.decode_after_mark(&start[mark..], ends_here, text, damages);
+        if !ends_here {
+            self.decode_after_mark(&piece[held..], last, text, damages);
+        }
     }
 
-    fn decode_after_mark(&mut self, mut bytes: &[u8], last: bool, text: &mut String) -> Result<(), SourceError> {
+    fn decode_after_mark(&mut self, bytes: &[u8], last: bool, text: &mut String, damages: &mut Vec<Damage>) {
+        let mut done = 0;
         loop {
-            let room = self.decoder.max_utf8_buffer_length_without_replacement(bytes.len()).unwrap_or(64 << 10);
-            text.reserve(room);
-            let before = text.len();
-            let (outcome, read) = self.decoder.decode_to_string_without_replacement(bytes, text, last);
-            self.lines += text.as_bytes()[before..].iter().filter(|byte| **byte == b'\n').count() as u64;
-            self.position += read as u64;
-            bytes = &bytes[read..];
+            let rest = &bytes[done..];
+            let room = self.decoder.max_utf8_buffer_length_without_replacement(rest.len()).unwrap_or(64 << 10);
+            text.reserve(room.min(rest.len() * 3 / 2 + 64));
+            let (outcome, read) = self.decoder.decode_to_string_without_replacement(rest, text, last);
+            done += read;
             match outcome {
-                DecoderResult::InputEmpty => return Ok(()),
-                DecoderResult::OutputFull => {}
+                DecoderResult::InputEmpty => break,
+                DecoderResult::OutputFull => text.reserve(room.min(64 << 10)),
                 DecoderResult::Malformed(length, after) => {
-                    let back = u64::from(length) + u64::from(after);
-                    return Err(SourceError::Undecodable {
-                        path: self.file.clone(),
-                        encoding: self.encoding.name().into(),
-                        position: self.position.saturating_sub(back),
-                        line: Some(self.lines),
-                    });
+                    let (length, after) = (usize::from(length), usize::from(after));
+                    // Nothing is decoded of what was read behind it: the decoder hands that out on the next call.
+                    let back = (length + after) as u64;
+                    let position = (self.position + done as u64).saturating_sub(back);
+                    damages.push(Damage { at: text.len(), position });
+                    for byte in self.looked_back(&bytes[..done], length + after).take(length) {
+                        text.push_str(&format!("\\x{byte:02X}"));
+                    }
                 }
             }
         }
+        self.position += bytes.len() as u64;
+        self.remember(bytes);
+    }
+
+    /// The last `count` bytes before the end of `read`, which may begin in an earlier piece.
+    fn looked_back<'a>(&'a self, read: &'a [u8], count: usize) -> impl Iterator<Item = u8> + 'a {
+        let earlier = count.saturating_sub(read.len()).min(self.behind.len());
+        let here = count.min(read.len());
+        self.behind[self.behind.len() - earlier..].iter().chain(&read[read.len() - here..]).copied()
+    }
+
+    fn remember(&mut self, bytes: &[u8]) {
+        self.behind.extend_from_slice(&bytes[bytes.len().saturating_sub(LOOK_BACK)..]);
+        let surplus = self.behind.len().saturating_sub(LOOK_BACK);
+        self.behind.drain(..surplus);
     }
 }
 

@@ -17,7 +17,7 @@ use xiangyun_engine::catalog::RunSource;
 
 pub(crate) use content::hex;
 pub(in crate::source) use content::{Content, StoredBytes};
-pub(in crate::source) use encoding::{Detector, Encoding, TextDecoder};
+pub(in crate::source) use encoding::{Damage, Detector, Encoding, TextDecoder};
 pub(in crate::source) use find::{SourceFile, find};
 
 use super::{Batches, Source, SourceBatch, SourceError};
@@ -40,6 +40,11 @@ pub(in crate::source) trait OpenFile: Debug + Send + Sync {
     /// Its rows in [`Self::schema`], from the beginning. The reading fails with [`SourceError::Changed`] where the
     /// file is no longer the one that was hashed.
     fn batches(&self) -> Result<Batches, SourceError>;
+
+    /// What of it is in no row, once it has been read to the end.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Files of one kind as one source.
@@ -98,6 +103,10 @@ impl Source for Files {
         };
         let mut step = step;
         Ok(Box::new(std::iter::from_fn(move || step().transpose())))
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.files.iter().flat_map(|file| file.notes()).collect()
     }
 }
 

@@ -7,7 +7,7 @@ mod synthetic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use csv::CsvSource;
+pub use csv::{CsvSource, DuplicateNames, FooterDef, HeaderDef, HeaderWord, RaggedDef};
 pub use geojson::GeoJsonSource;
 pub use synthetic::SyntheticSource;
 
