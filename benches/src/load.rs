@@ -10,6 +10,7 @@ use xiangyun_ingest::pipeline::SyntheticSource;
 use xiangyun_ingest::source::{Source, SyntheticRows};
 
 use crate::lake::Lake;
+use crate::memory;
 use crate::peer::DuckDb;
 use crate::report;
 
@@ -43,7 +44,7 @@ const COLUMNS: [(&str, &str, &str); 10] = [
 ];
 
 /// The pipeline, with or without checks beyond the types.
-fn pipeline(name: &str, checks: bool) -> String {
+fn pipeline(name: &str, csv: &Path, checks: bool) -> String {
     let (checks, duplicates) = if checks {
         ("\n[[checks]]\ncolumn = \"uscc\"\nrule = \"uscc\"\non_fail = \"warn\"\n", "remove")
     } else {
@@ -51,43 +52,50 @@ fn pipeline(name: &str, checks: bool) -> String {
     };
     format!(
         "version = 1\nname = \"{name}\"\ntable = \"market.enterprises\"\nmode = \"replace\"\nduplicates = \"{duplicates}\"\n\
-         source = {{ kind = \"csv\", path = \"{name}.csv\" }}\n{checks}"
+         source = {{ kind = \"csv\", path = \"{}\" }}\n{checks}",
+        csv.display()
     )
 }
 
-/// Loads one file both ways, several times.
+/// Loads one file both ways, several times. The file is written once.
 pub(crate) async fn measure(peer: &mut DuckDb, rows: u64, repeat: usize) -> Result<()> {
-    report::heading(&format!("load: {rows} rows of CSV"), "rows/s");
+    let data = tempfile::tempdir()?;
+    let csv = data.path().join("load.csv");
+    write_csv(&csv, rows)?;
+    let size_mib = std::fs::metadata(&csv)?.len() >> 20;
+    report::heading(&format!("load: {rows} rows of CSV, {size_mib} MiB"), "rows/s");
+    let types = COLUMNS.map(|(name, _, theirs)| format!("'{name}': '{theirs}'")).join(", ");
     for (title, checks) in [("types only", false), ("types, social credit codes and duplicates", true)] {
-        let mut best = f64::INFINITY;
-        let mut theirs = f64::INFINITY;
-        for _ in 0..repeat.min(3) {
+        let (mut ours, mut theirs) = (f64::INFINITY, f64::INFINITY);
+        let mut peak = None;
+        for _ in 0..repeat.clamp(1, 3) {
             let folder = tempfile::tempdir()?;
-            let csv = folder.path().join("load.csv");
-            write_project(folder.path(), checks)?;
-            write_csv(&csv, rows)?;
+            write_project(folder.path(), &csv, checks)?;
             let lake = Lake::open(folder).await?;
+            memory::reset_peak();
             let start = Instant::now();
             let loaded = lake.load("load", None).await?;
-            best = best.min(start.elapsed().as_secs_f64());
-            anyhow::ensure!(loaded > 0, "nothing was loaded");
-            let types = COLUMNS.map(|(name, _, theirs)| format!("'{name}': '{theirs}'")).join(", ");
-            theirs = theirs.min(peer.sql(
-                &format!(
-                    "COPY (SELECT * FROM read_csv('{}', header = true, columns = {{{types}}})) TO '{}' \
-                     (FORMAT parquet, COMPRESSION zstd)",
-                    csv.display(),
-                    lake.project().join("duckdb.parquet").display()
-                ),
-                1,
-            )?);
+            ours = ours.min(start.elapsed().as_secs_f64());
+            peak = memory::peak_mib().max(peak);
+            anyhow::ensure!(loaded == rows || checks && loaded > 0, "{loaded} of {rows} rows were loaded");
+            let copy = lake.project().join("duckdb.parquet");
+            let sql = format!(
+                "COPY (SELECT * FROM read_csv('{}', header = true, columns = {{{types}}})) TO '{}' \
+                 (FORMAT parquet, COMPRESSION zstd)",
+                csv.display(),
+                copy.display()
+            );
+            theirs = theirs.min(peer.sql(&sql, 1)?);
         }
-        report::compare(title, rows as f64 / best, rows as f64 / theirs, true);
+        report::compare(title, rows as f64 / ours, rows as f64 / theirs, true);
+        if let Some(peak) = peak {
+            report::alone("  our peak memory, MiB", peak as f64);
+        }
     }
     Ok(())
 }
 
-fn write_project(folder: &Path, checks: bool) -> Result<()> {
+fn write_project(folder: &Path, csv: &Path, checks: bool) -> Result<()> {
     let columns = COLUMNS
         .map(|(name, ours, _)| format!("\n[[columns]]\nname = \"{name}\"\ntype = \"{ours}\"\nnullable = true\n"));
     std::fs::create_dir_all(folder.join("tables"))?;
@@ -96,7 +104,7 @@ fn write_project(folder: &Path, checks: bool) -> Result<()> {
         folder.join("tables/market.enterprises.toml"),
         format!("{}{}", TABLE.trim_start(), columns.concat()),
     )?;
-    std::fs::write(folder.join("pipelines/load.toml"), pipeline("load", checks))?;
+    std::fs::write(folder.join("pipelines/load.toml"), pipeline("load", csv, checks))?;
     Ok(())
 }
 

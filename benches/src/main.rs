@@ -4,6 +4,7 @@
 
 mod lake;
 mod load;
+mod memory;
 mod metrics;
 mod peer;
 mod report;
@@ -13,6 +14,10 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Parser;
+
+/// The allocator of the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Measures Xiangyun against DuckDB.
 #[derive(Debug, Parser)]

@@ -44,7 +44,7 @@ impl Progress for LoadProgress {
             Some(total) => {
                 self.bar.set_length(total);
                 self.bar.set_position(0);
-                "{spinner} {prefix:30} {bar:24} {percent:>3}% {msg}"
+                "{spinner} {prefix:30} {bar:24} {percent:>3}% {msg} {binary_bytes_per_sec} {eta} left"
             }
             None => "{spinner} {prefix:30} {msg}",
         };

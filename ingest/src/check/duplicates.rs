@@ -3,43 +3,80 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
+use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
-use arrow::row::{RowConverter, SortField};
-use sha2::{Digest, Sha256};
+use arrow::row::{RowConverter, Rows, SortField};
+use siphasher::sip128::SipHasher13;
+use uuid::Uuid;
 
-/// Remembers the keys of all rows of a load, sixteen bytes each whatever their length. A collision would lose a row
-/// in silence, so the keys are cut from a cryptographic hash: among a billion rows one in 10^20.
-#[derive(Debug)]
+/// Remembers the keys of all rows of a load, sixteen bytes each whatever their length.
+///
+/// A collision would lose a row in silence. The hash is of 128 bits and keyed: among a billion rows two different
+/// ones meet once in 10^20 by accident, and nobody can make them meet, because the key is drawn for each load and
+/// neither it nor a hash is ever shown. That takes a pseudorandom function, and no cryptographic digest.
 pub(crate) struct Duplicated {
-    columns: Vec<usize>,
+    /// Columns of text, whose bytes are hashed as they are.
+    texts: Vec<usize>,
+    /// The other columns of the key, in the row format.
+    others: Vec<usize>,
     converter: RowConverter,
+    hasher: SipHasher13,
     seen: HashSet<u128, BuildHasherDefault<Identity>>,
+}
+
+impl std::fmt::Debug for Duplicated {
+    /// Without the hash's key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Duplicated").field("seen", &self.seen.len()).finish_non_exhaustive()
+    }
 }
 
 impl Duplicated {
     /// Rows are the same where these columns of `schema` are, a missing value being the same as another.
     pub(crate) fn try_new(schema: &arrow::datatypes::Schema, columns: Vec<usize>) -> Result<Self, ArrowError> {
-        let fields = columns.iter().map(|index| SortField::new(schema.field(*index).data_type().clone()));
-        Ok(Self { converter: RowConverter::new(fields.collect())?, columns, seen: HashSet::default() })
+        let is_text = |index: &usize| *schema.field(*index).data_type() == DataType::Utf8;
+        let (texts, others): (Vec<_>, Vec<_>) = columns.into_iter().partition(is_text);
+        let fields = others.iter().map(|index| SortField::new(schema.field(*index).data_type().clone()));
+        let converter = RowConverter::new(fields.collect())?;
+        let hasher = SipHasher13::new_with_key(Uuid::new_v4().as_bytes());
+        Ok(Self { texts, others, converter, hasher, seen: HashSet::default() })
     }
 
     /// For each row whether an earlier one has its key. Rows that are not `kept` are neither remembered nor
     /// duplicates: the first row that is loaded is the one that counts.
     pub(crate) fn of(&mut self, batch: &RecordBatch, kept: &BooleanArray) -> Result<BooleanArray, ArrowError> {
-        let columns: Vec<ArrayRef> = self.columns.iter().map(|index| batch.column(*index).clone()).collect();
-        let rows = self.converter.convert_columns(&columns)?;
-        Ok((0..batch.num_rows())
-            .map(|row| Some(kept.value(row) && !self.seen.insert(key(rows.row(row).data()))))
-            .collect())
+        let texts: Vec<&StringArray> = self.texts.iter().map(|index| batch.column(*index).as_string::<i32>()).collect();
+        let others: Vec<ArrayRef> = self.others.iter().map(|index| batch.column(*index).clone()).collect();
+        let others = if others.is_empty() { None } else { Some(self.converter.convert_columns(&others)?) };
+        let mut key = Vec::new();
+        let repeated = (0..batch.num_rows()).map(|row| {
+            if !kept.value(row) {
+                return Some(false);
+            }
+            write_key(&texts, others.as_ref(), row, &mut key);
+            Some(!self.seen.insert(self.hasher.hash(&key).as_u128()))
+        });
+        Ok(repeated.collect())
     }
 }
 
-fn key(row: &[u8]) -> u128 {
-    let hash: [u8; 32] = Sha256::digest(row).into();
-    let mut half = [0; 16];
-    half.copy_from_slice(&hash[..16]);
-    u128::from_le_bytes(half)
+/// The row's key in bytes that no other key has: each text with its length before it, and then the fixed rest.
+fn write_key(texts: &[&StringArray], others: Option<&Rows>, row: usize, key: &mut Vec<u8>) {
+    key.clear();
+    for text in texts {
+        if text.is_null(row) {
+            key.extend_from_slice(&u32::MAX.to_le_bytes());
+        } else {
+            let value = text.value(row).as_bytes();
+            // Offsets of 32 bits bound the length.
+            key.extend_from_slice(&(value.len() as u32).to_le_bytes());
+            key.extend_from_slice(value);
+        }
+    }
+    if let Some(others) = others {
+        key.extend_from_slice(others.row(row).data());
+    }
 }
 
 /// The keys are hashes already.

@@ -51,6 +51,7 @@ mod schema;
 mod spool;
 mod stage;
 mod statistics;
+mod streaming;
 mod target;
 mod writer;
 

@@ -2,32 +2,109 @@
 //! the number of missing ones, as one JSON text in the form of Delta's protocol.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, StringArray};
-use arrow::compute::{max, max_string, min, min_string};
+use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, StringArray};
+use arrow::compute::{concat, max, max_string, min, min_string};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    ArrowNumericType, DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, Schema, SchemaRef,
+    TimeUnit, TimestampMicrosecondType,
 };
 use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, Datelike, Days, NaiveDate};
+use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
+use parquet::file::metadata::ParquetMetaData;
 use xiangyun_engine::catalog::STATISTICS_TEXT_CHARS;
+use xiangyun_engine::error::BoxError;
 
 /// The statistics of the rows of one file. `batch` holds the file's columns, so no partition columns.
 pub(super) fn file_statistics(batch: &RecordBatch) -> String {
+    let columns = batch.columns().iter().map(|column| (bounds(column.as_ref()), column.null_count()));
+    json(batch.schema_ref(), batch.num_rows(), columns)
+}
+
+/// The statistics of a file whose rows come in pieces and are not kept.
+#[derive(Debug)]
+pub(super) struct Statistics {
+    schema: SchemaRef,
+    rows: usize,
+    nulls: Vec<usize>,
+    /// Of each column, arrays with the same least and greatest value as the rows.
+    extremes: Vec<Vec<ArrayRef>>,
+}
+
+impl Statistics {
+    pub(super) fn new(schema: &SchemaRef) -> Self {
+        let columns = schema.fields().len();
+        Self { schema: Arc::clone(schema), rows: 0, nulls: vec![0; columns], extremes: vec![Vec::new(); columns] }
+    }
+
+    /// Takes the rows of `batch` into account.
+    pub(super) fn push(&mut self, batch: &RecordBatch) {
+        self.rows += batch.num_rows();
+        for (index, column) in batch.columns().iter().enumerate() {
+            self.nulls[index] += column.null_count();
+            self.extremes[index].extend(extremes(column));
+        }
+    }
+
+    /// The statistics, with the bounds of texts from the file itself: comparing texts twice is what costs most.
+    pub(super) fn close(mut self, file: &ParquetMetaData) -> Result<String, BoxError> {
+        let parquet_schema = file.file_metadata().schema_descr();
+        let mut columns = Vec::with_capacity(self.nulls.len());
+        for (index, field) in self.schema.fields().iter().enumerate() {
+            let mut arrays = std::mem::take(&mut self.extremes[index]);
+            if *field.data_type() == DataType::Utf8 {
+                let converter = StatisticsConverter::try_new(field.name(), &self.schema, parquet_schema)?;
+                arrays.push(converter.row_group_mins(file.row_groups())?);
+                arrays.push(converter.row_group_maxes(file.row_groups())?);
+            }
+            let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
+            let bounds = if arrays.is_empty() { None } else { bounds(concat(&arrays)?.as_ref()) };
+            columns.push((bounds, self.nulls[index]));
+        }
+        Ok(json(&self.schema, self.rows, columns.into_iter()))
+    }
+}
+
+/// An array of two rows with the column's least and greatest value, where they are quickly told; nothing where the
+/// column has no values or its bounds come from elsewhere.
+fn extremes(column: &ArrayRef) -> Option<ArrayRef> {
+    fn two<T: ArrowNumericType>(column: &ArrayRef) -> Option<ArrayRef> {
+        let values = column.as_primitive::<T>();
+        let two = PrimitiveArray::<T>::from_iter_values([min(values)?, max(values)?]);
+        Some(Arc::new(two.with_data_type(column.data_type().clone())))
+    }
+    match column.data_type() {
+        DataType::Int64 => two::<Int64Type>(column),
+        DataType::Float64 => two::<Float64Type>(column),
+        DataType::Decimal128(..) => two::<Decimal128Type>(column),
+        DataType::Date32 => two::<Date32Type>(column),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => two::<TimestampMicrosecondType>(column),
+        DataType::Utf8 | DataType::Boolean => None,
+        DataType::Dictionary(..) => {
+            let used = used_texts(column.as_ref())?;
+            Some(Arc::new(StringArray::from(vec![min_string(&used)?, max_string(&used)?])))
+        }
+        _ => Some(Arc::clone(column)),
+    }
+}
+
+/// Of each column its bounds and the number of missing values.
+fn json(schema: &Schema, rows: usize, columns: impl Iterator<Item = (Option<(String, String)>, usize)>) -> String {
     let mut minima = Object::new();
     let mut maxima = Object::new();
     let mut nulls = Object::new();
-    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
-        if let Some((least, greatest)) = bounds(column.as_ref()) {
+    for (field, (bounds, missing)) in schema.fields().iter().zip(columns) {
+        if let Some((least, greatest)) = bounds {
             minima.push(field.name(), &least);
             maxima.push(field.name(), &greatest);
         }
-        nulls.push(field.name(), &column.null_count().to_string());
+        nulls.push(field.name(), &missing.to_string());
     }
     // Written by hand: a JSON library would pass decimals through floats.
     format!(
-        r#"{{"numRecords":{},"minValues":{},"maxValues":{},"nullCount":{}}}"#,
-        batch.num_rows(),
+        r#"{{"numRecords":{rows},"minValues":{},"maxValues":{},"nullCount":{}}}"#,
         minima.close(),
         maxima.close(),
         nulls.close()
@@ -200,6 +277,47 @@ mod tests {
         assert_eq!(date(17_981).unwrap(), "\"2019-03-26\"");
         assert_eq!(date(-1).unwrap(), "\"1969-12-31\"");
         assert_eq!(date(i32::MAX), None);
+    }
+
+    /// The same rows at once and in pieces.
+    #[test]
+    fn pieces_have_the_statistics_of_the_whole() {
+        let texts =
+            ["吉林", "", "z", "\u{10ffff}", "长春市南关区人民大街一号长春市南关区人民大街一号长春市南关区人民大街一号"];
+        let rows = 40;
+        let text = StringArray::from_iter((0..rows).map(|n| (n % 7 != 3).then(|| texts[n % 5].repeat(1 + n % 3))));
+        let empty = StringArray::from(vec![None::<&str>; rows]);
+        let float = Float64Array::from_iter((0..rows).map(|n| (n % 4 > 0).then_some(n as f64 - 20.5)));
+        let broken = Float64Array::from_iter((0..rows).map(|n| Some(if n == 30 { f64::NAN } else { n as f64 })));
+        let decimals = (0..rows).map(|n| (n % 3 > 0).then_some(n as i128 * 10_i128.pow(30) - 7));
+        let decimal = Decimal128Array::from_iter(decimals).with_precision_and_scale(38, 6).unwrap();
+        let flag = arrow::array::BooleanArray::from(vec![true; rows]);
+        let instants = (0..rows as i64).map(|n| 1_553_558_400_000_001 - n * 3_600_000_000);
+        let instant = TimestampMicrosecondArray::from_iter_values(instants).with_timezone("UTC");
+        let columns: [(&str, ArrayRef); 7] = [
+            ("text", Arc::new(text)),
+            ("empty", Arc::new(empty)),
+            ("float", Arc::new(float)),
+            ("broken", Arc::new(broken)),
+            ("decimal", Arc::new(decimal)),
+            ("flag", Arc::new(flag)),
+            ("instant", Arc::new(instant)),
+        ];
+        let columns = columns.into_iter().map(|(name, column)| (name, column, true));
+        let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+        let truncated = STATISTICS_TEXT_CHARS * char::MAX.len_utf8();
+        let properties = parquet::file::properties::WriterProperties::builder()
+            .set_max_row_group_row_count(Some(13))
+            .set_statistics_truncate_length(Some(truncated))
+            .build();
+        let mut writer = parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+        let mut statistics = Statistics::new(&batch.schema());
+        for from in (0..rows).step_by(9) {
+            let piece = batch.slice(from, 9.min(rows - from));
+            statistics.push(&piece);
+            writer.write(&piece).unwrap();
+        }
+        assert_eq!(statistics.close(&writer.close().unwrap()).unwrap(), file_statistics(&batch));
     }
 
     proptest! {

@@ -19,13 +19,14 @@ use parquet::schema::types::ColumnPath;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 use xiangyun_engine::Result;
-use xiangyun_engine::catalog::{LINE_COLUMN, PROVENANCE_COLUMNS, SORTED_BY_TAG, TableDef};
+use xiangyun_engine::catalog::{LINE_COLUMN, PROVENANCE_COLUMNS, SORTED_BY_TAG, STATISTICS_TEXT_CHARS, TableDef};
 use xiangyun_engine::storage::{Storage, StorageError};
 
 use super::error::CommitError;
 use super::partition::{PartitionKey, folders, split};
 use super::spool::SpooledRows;
 use super::statistics::file_statistics;
+use super::streaming::OpenFile;
 use super::target::Target;
 
 /// Rows of a row group: what a scan skips or reads as a whole.
@@ -90,14 +91,17 @@ impl StagedFiles {
 }
 
 /// Writes record batches as Parquet files of one table: partitioned and, within each file, sorted as its contract
-/// says. Memory is bounded by [`WriterOptions::file_memory_bytes`] times the files in flight, however many rows come.
+/// says. Memory is bounded by [`WriterOptions::file_memory_bytes`] times the files in flight, however many rows come;
+/// rows that need no sorting are not held at all.
 #[derive(Debug)]
 pub struct TableWriter {
-    job: Arc<FileJob>,
+    pub(super) job: Arc<FileJob>,
     buffers: HashMap<PartitionKey, Buffer>,
     buffered_bytes: usize,
-    running: JoinSet<Result<Add>>,
-    staged: StagedFiles,
+    /// Files that are encoded while rows come.
+    pub(super) open: Vec<Option<OpenFile>>,
+    pub(super) running: JoinSet<Result<Add>>,
+    pub(super) staged: StagedFiles,
 }
 
 #[derive(Debug, Default)]
@@ -108,16 +112,16 @@ struct Buffer {
 
 /// What every file of one writer shares.
 #[derive(Debug)]
-struct FileJob {
+pub(super) struct FileJob {
     storage: Storage,
-    target: Target,
+    pub(super) target: Target,
     /// The rows as they are held in memory.
     schema: SchemaRef,
     /// Without the partition columns: their values are in the log.
-    file_schema: SchemaRef,
+    pub(super) file_schema: SchemaRef,
     /// The same as readers see it.
     stored_schema: SchemaRef,
-    options: WriterOptions,
+    pub(super) options: WriterOptions,
 }
 
 impl TableWriter {
@@ -138,6 +142,7 @@ impl TableWriter {
             job: Arc::new(job),
             buffers: HashMap::new(),
             buffered_bytes: 0,
+            open: Vec::new(),
             running: JoinSet::new(),
             staged: StagedFiles::default(),
         }
@@ -150,6 +155,9 @@ impl TableWriter {
         }
         let batch = self.job.fit(&batch)?;
         self.staged.rows += batch.num_rows() as u64;
+        if self.job.streams() {
+            return self.stream(batch).await;
+        }
         let parts = split(&batch, &self.job.target.partition_by).map_err(|error| self.job.schema_error(&error))?;
         for (key, part) in parts {
             let bytes = memory_size(&part);
@@ -166,6 +174,7 @@ impl TableWriter {
 
     /// Writes what is left and waits for all files: afterwards they are durable.
     pub async fn finish(mut self) -> Result<StagedFiles> {
+        self.open.clear();
         while !self.buffers.is_empty() {
             self.flush_largest().await?;
         }
@@ -189,7 +198,7 @@ impl TableWriter {
         Ok(())
     }
 
-    async fn join_one(&mut self) -> Result<()> {
+    pub(super) async fn join_one(&mut self) -> Result<()> {
         let Some(joined) = self.running.join_next().await else { return Ok(()) };
         let add = joined.map_err(|error| self.job.encode_error(error))??;
         self.staged.size_bytes += add.size.max(0) as u64;
@@ -199,7 +208,7 @@ impl TableWriter {
 }
 
 /// Bytes of the rows themselves: a slice of a large batch counts for its own rows only.
-fn memory_size(batch: &RecordBatch) -> usize {
+pub(super) fn memory_size(batch: &RecordBatch) -> usize {
     let size = |column: &arrow::array::ArrayRef| {
         column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
     };
@@ -253,15 +262,23 @@ impl FileJob {
         CommitError::Schema { table: self.target.label().into(), reason }
     }
 
-    fn encode_error(&self, source: impl Into<xiangyun_engine::error::BoxError>) -> CommitError {
+    pub(super) fn encode_error(&self, source: impl Into<xiangyun_engine::error::BoxError>) -> CommitError {
         CommitError::Encode { table: self.target.label().into(), source: source.into() }
     }
 
     async fn write_file(self: Arc<Self>, key: PartitionKey, batches: Vec<RecordBatch>) -> Result<Add> {
         let job = self.clone();
         let encoded = tokio::task::spawn_blocking(move || job.encode(&batches)).await;
-        let (bytes, statistics) =
-            encoded.map_err(|error| self.encode_error(error))?.map_err(|error| self.encode_error(error))?;
+        self.store(key, encoded.map_err(|error| self.encode_error(error))?).await
+    }
+
+    /// Puts an encoded file where the log will say it is.
+    pub(super) async fn store(
+        &self,
+        key: PartitionKey,
+        encoded: Result<(Vec<u8>, String), xiangyun_engine::error::BoxError>,
+    ) -> Result<Add> {
+        let (bytes, statistics) = encoded.map_err(|error| self.encode_error(error))?;
         let columns = &self.target.partition_by;
         let relative = format!("{}part-{}.parquet", folders(columns, &key), Uuid::now_v7());
         let path =
@@ -287,7 +304,7 @@ impl FileJob {
     }
 
     /// Sort columns that are in the files; a partition column is constant within each.
-    fn sort_columns(&self) -> Vec<String> {
+    pub(super) fn sort_columns(&self) -> Vec<String> {
         let in_file = |name: &&String| self.file_schema.column_with_name(name).is_some();
         self.target.sort_by.iter().filter(in_file).cloned().collect()
     }
@@ -299,12 +316,20 @@ impl FileJob {
         let rows = rows.project(&indices.collect::<Result<Vec<_>, _>>()?)?;
         let rows = self.sorted(rows)?;
         let mut bytes = Vec::new();
-        // The file says what readers see, and not how the writer held it.
-        let options = ArrowWriterOptions::new().with_properties(self.properties()?).with_skip_arrow_metadata(true);
-        let mut writer = ArrowWriter::try_new_with_options(&mut bytes, self.file_schema.clone(), options)?;
+        let mut writer = self.parquet(&mut bytes)?;
         writer.write(&rows)?;
         writer.close()?;
         Ok((bytes, file_statistics(&rows)))
+    }
+
+    /// A writer of Parquet into `bytes`.
+    pub(super) fn parquet<'a>(
+        &self,
+        bytes: &'a mut Vec<u8>,
+    ) -> Result<ArrowWriter<&'a mut Vec<u8>>, xiangyun_engine::error::BoxError> {
+        // The file says what readers see, and not how the writer held it.
+        let options = ArrowWriterOptions::new().with_properties(self.properties()?).with_skip_arrow_metadata(true);
+        Ok(ArrowWriter::try_new_with_options(bytes, self.file_schema.clone(), options)?)
     }
 
     /// Ascending, missing values last: SQL's own order.
@@ -330,6 +355,8 @@ impl FileJob {
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(self.options.zstd_level)?))
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .set_statistics_enabled(EnabledStatistics::Page)
+            // As much of a text as the log says of it.
+            .set_statistics_truncate_length(Some(STATISTICS_TEXT_CHARS * char::MAX.len_utf8()))
             .set_key_value_metadata(Some(vec![KeyValue::new(
                 ARROW_SCHEMA_META_KEY.to_owned(),
                 encode_arrow_schema(&self.stored_schema),

@@ -13,7 +13,13 @@ pub(crate) fn trimmed(text: &str) -> &str {
 
 /// Whether a field stands for a missing value: nothing but padding, or one of the declared texts.
 pub(crate) fn is_missing(field: &str, null_values: &[String]) -> bool {
-    let text = trimmed(field);
+    if null_values.is_empty() {
+        return field.chars().all(is_padding);
+    }
+    let shows = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_graphic());
+    let bytes = field.as_bytes();
+    // Most fields have nothing to trim.
+    let text = if shows(bytes.first()) && shows(bytes.last()) { field } else { trimmed(field) };
     text.is_empty() || null_values.iter().any(|missing| missing == text)
 }
 

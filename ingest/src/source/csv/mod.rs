@@ -3,6 +3,7 @@
 mod decoded;
 mod dialect;
 mod footer;
+mod inspect;
 mod left_out;
 mod names;
 mod reader;
@@ -14,11 +15,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use xiangyun_engine::catalog::RunSource;
 
-use super::file::{Content, Detector, Encoding, Format, OpenFile, SourceFile};
+use super::file::{Encoding, Format, OpenFile, SourceFile};
 use super::{Batches, SourceBatch, SourceError};
 use crate::pipeline::CsvSource;
 use dialect::Dialect;
 use footer::HeldBack;
+use inspect::inspect;
 use left_out::LeftOut;
 use names::column_names;
 use reader::{ENCODING, Reader};
@@ -90,35 +92,6 @@ impl OpenFile for CsvFile {
     fn notes(&self) -> Vec<String> {
         self.left_out.lock().unwrap_or_else(PoisonError::into_inner).notes(&self.record.path)
     }
-}
-
-/// Hashes a file and decides its encoding.
-fn inspect(file: &SourceFile, declared: Option<Encoding>) -> Result<(Encoding, RunSource), SourceError> {
-    let mut content = Content::open(file)?;
-    let (mut detector, mut piece, mut is_empty) = (Detector::default(), vec![0; 256 << 10], true);
-    loop {
-        match content.read(&mut piece)? {
-            0 => break,
-            count => {
-                is_empty = false;
-                if declared.is_none() {
-                    detector.push(&piece[..count]);
-                }
-            }
-        }
-    }
-    if is_empty {
-        return Err(SourceError::Empty { path: file.name.clone() });
-    }
-    let encoding = declared.unwrap_or_else(|| detector.decide());
-    let stored = content.finish()?;
-    let record = RunSource {
-        path: file.name.clone(),
-        size_bytes: stored.size_bytes,
-        sha256: stored.sha256,
-        encoding: Some(encoding.name().into()),
-    };
-    Ok((encoding, record))
 }
 
 /// What was read of a file.

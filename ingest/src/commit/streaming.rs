@@ -1,0 +1,92 @@
+//! Files that are encoded while their rows still come: those of tables whose rows need neither sorting nor parting.
+//! Several are open at a time, so that reading, checking and encoding share the processor.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use tokio::sync::mpsc;
+use xiangyun_engine::Result;
+use xiangyun_engine::error::BoxError;
+
+use super::statistics::Statistics;
+use super::writer::{FileJob, TableWriter, memory_size};
+
+/// Batches that may wait for the encoder of a file.
+const WAITING: usize = 2;
+
+/// Rows that one file takes before it is the next one's turn: which row is in which file depends on no clock, and a
+/// small load has one file.
+const TURN_ROWS: u64 = 1 << 16;
+
+/// A file that takes rows in. Dropped, it is closed.
+#[derive(Debug)]
+pub(super) struct OpenFile {
+    batches: mpsc::Sender<RecordBatch>,
+    bytes: usize,
+}
+
+impl FileJob {
+    /// Whether rows can be encoded in the order in which they come.
+    pub(super) fn streams(&self) -> bool {
+        self.target.partition_by.is_empty() && self.sort_columns().is_empty()
+    }
+
+    /// The bytes of a Parquet file of all batches that come, and its statistics for the log.
+    pub(super) fn encode_stream(
+        &self,
+        mut batches: mpsc::Receiver<RecordBatch>,
+    ) -> Result<(Vec<u8>, String), BoxError> {
+        let mut bytes = Vec::new();
+        let mut writer = self.parquet(&mut bytes)?;
+        let mut statistics = Statistics::new(&self.file_schema);
+        while let Some(batch) = batches.blocking_recv() {
+            statistics.push(&batch);
+            writer.write(&batch)?;
+        }
+        let metadata = writer.close()?;
+        Ok((bytes, statistics.close(&metadata)?))
+    }
+}
+
+impl TableWriter {
+    /// Hands rows, which are counted already, to the file whose turn it is.
+    pub(super) async fn stream(&mut self, batch: RecordBatch) -> Result<()> {
+        let parallel = self.job.options.parallel_files.max(1);
+        let before = self.staged.rows() - batch.num_rows() as u64;
+        let turn = usize::try_from(before / TURN_ROWS % parallel as u64).unwrap_or_default();
+        self.open.resize_with(parallel, || None);
+        let bytes = memory_size(&batch);
+        let file = match self.open[turn].take() {
+            Some(file) => file,
+            None => self.open_file().await?,
+        };
+        if file.batches.send(batch).await.is_err() {
+            // It has ended although nobody closed it: for an error.
+            self.open.clear();
+            while !self.running.is_empty() {
+                self.join_one().await?;
+            }
+            return Err(self.job.encode_error("the encoder of a file ended early").into());
+        }
+        let file = OpenFile { bytes: file.bytes + bytes, ..file };
+        if file.bytes < self.job.options.file_memory_bytes {
+            self.open[turn] = Some(file);
+        }
+        Ok(())
+    }
+
+    async fn open_file(&mut self) -> Result<OpenFile> {
+        // As many again may still be on their way to the store. At least one of so many is closed, and ends.
+        while self.running.len() >= 2 * self.job.options.parallel_files.max(1) {
+            self.join_one().await?;
+        }
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let job = Arc::clone(&self.job);
+        let encoding = Arc::clone(&job);
+        self.running.spawn(async move {
+            let encoded = tokio::task::spawn_blocking(move || encoding.encode_stream(receiver)).await;
+            job.store(Vec::new(), encoded.map_err(|error| job.encode_error(error))?).await
+        });
+        Ok(OpenFile { batches: sender, bytes: 0 })
+    }
+}
