@@ -22,13 +22,26 @@ pub(crate) struct Duplicated {
     others: Vec<usize>,
     converter: RowConverter,
     hasher: SipHasher13,
-    seen: HashSet<u128, BuildHasherDefault<Identity>>,
+    seen: Seen,
+}
+
+/// Keys in [`SHARDS`] sets, by their highest bits: a set that grows is moved within the processor's caches, and what
+/// is needed for that is a small part of the whole.
+#[derive(Debug)]
+struct Seen(Vec<HashSet<u128, BuildHasherDefault<Identity>>>);
+
+const SHARDS: usize = 256;
+
+impl Seen {
+    fn insert(&mut self, key: u128) -> bool {
+        self.0[(key >> (u128::BITS - SHARDS.ilog2())) as usize].insert(key)
+    }
 }
 
 impl std::fmt::Debug for Duplicated {
     /// Without the hash's key.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Duplicated").field("seen", &self.seen.len()).finish_non_exhaustive()
+        f.debug_struct("Duplicated").field("texts", &self.texts).field("others", &self.others).finish_non_exhaustive()
     }
 }
 
@@ -40,7 +53,8 @@ impl Duplicated {
         let fields = others.iter().map(|index| SortField::new(schema.field(*index).data_type().clone()));
         let converter = RowConverter::new(fields.collect())?;
         let hasher = SipHasher13::new_with_key(Uuid::new_v4().as_bytes());
-        Ok(Self { texts, others, converter, hasher, seen: HashSet::default() })
+        let seen = Seen((0..SHARDS).map(|_| HashSet::default()).collect());
+        Ok(Self { texts, others, converter, hasher, seen })
     }
 
     /// For each row whether an earlier one has its key. Rows that are not `kept` are neither remembered nor
@@ -49,15 +63,16 @@ impl Duplicated {
         let texts: Vec<&StringArray> = self.texts.iter().map(|index| batch.column(*index).as_string::<i32>()).collect();
         let others: Vec<ArrayRef> = self.others.iter().map(|index| batch.column(*index).clone()).collect();
         let others = if others.is_empty() { None } else { Some(self.converter.convert_columns(&others)?) };
-        let mut key = Vec::new();
-        let repeated = (0..batch.num_rows()).map(|row| {
-            if !kept.value(row) {
-                return Some(false);
-            }
-            write_key(&texts, others.as_ref(), row, &mut key);
-            Some(!self.seen.insert(self.hasher.hash(&key).as_u128()))
-        });
-        Ok(repeated.collect())
+        let mut bytes = Vec::new();
+        // All hashes first: look-ups in a large set wait for memory, and only without other work between them do they
+        // wait together.
+        let key = |row| {
+            write_key(&texts, others.as_ref(), row, &mut bytes);
+            self.hasher.hash(&bytes).as_u128()
+        };
+        let keys: Vec<u128> = (0..batch.num_rows()).map(key).collect();
+        let repeated = keys.into_iter().enumerate().map(|(row, key)| kept.value(row) && !self.seen.insert(key));
+        Ok(BooleanArray::from(repeated.collect::<Vec<bool>>()))
     }
 }
 

@@ -10,13 +10,17 @@ use xiangyun_engine::error::BoxError;
 
 use super::statistics::Statistics;
 use super::writer::{FileJob, TableWriter, memory_size};
+use crate::source::BATCH_ROWS;
 
 /// Batches that may wait for the encoder of a file.
-const WAITING: usize = 2;
+const WAITING: usize = 4;
 
-/// Rows that one file takes before it is the next one's turn: which row is in which file depends on no clock, and a
-/// small load has one file.
-const TURN_ROWS: u64 = 1 << 16;
+/// Rows that the first file takes alone: a small load has one file.
+const ALONE_ROWS: u64 = 1 << 16;
+
+/// Rows that one file takes before it is the next one's turn: which row is in which file depends on no clock. No more
+/// than may wait, or the encoders would work one after the other.
+const TURN_ROWS: u64 = BATCH_ROWS as u64;
 
 /// A file that takes rows in. Dropped, it is closed.
 #[derive(Debug)]
@@ -53,7 +57,8 @@ impl TableWriter {
     pub(super) async fn stream(&mut self, batch: RecordBatch) -> Result<()> {
         let parallel = self.job.options.parallel_files.max(1);
         let before = self.staged.rows() - batch.num_rows() as u64;
-        let turn = usize::try_from(before / TURN_ROWS % parallel as u64).unwrap_or_default();
+        let turn = before.saturating_sub(ALONE_ROWS) / TURN_ROWS % parallel as u64;
+        let turn = usize::try_from(turn).unwrap_or_default();
         self.open.resize_with(parallel, || None);
         let bytes = memory_size(&batch);
         let file = match self.open[turn].take() {
