@@ -13,22 +13,26 @@ const PIECE_BYTES: usize = 256 << 10;
 /// Pieces that the detector may be behind.
 const BEHIND: usize = 4;
 
-/// Stored bytes from which on a second thread is worth starting.
-const LARGE_BYTES: u64 = 4 << 20;
+/// Bytes of content from which on a second thread is worth starting.
+const LARGE_BYTES: usize = 4 << 20;
 
 /// Hashes a file and decides its encoding, unless that is `declared`.
 pub(super) fn inspect(file: &SourceFile, declared: Option<Encoding>) -> Result<(Encoding, RunSource), SourceError> {
     let mut content = Content::open(file)?;
-    let is_large = std::fs::metadata(&file.path).is_ok_and(|metadata| metadata.len() >= LARGE_BYTES);
-    let detected = match declared {
-        Some(encoding) => pieces(&mut content, |_| ())?.then_some(encoding),
-        None if is_large => detect_beside(&mut content)?,
-        None => {
-            let mut detector = Detector::default();
-            pieces(&mut content, |piece| detector.push(piece))?.then(|| detector.decide())
+    let mut detector = Detector::default();
+    let look = |piece: &[u8]| {
+        if declared.is_none() {
+            detector.push(piece);
         }
     };
+    let detected = match pieces(&mut content, look)? {
+        0 => None,
+        count if count < LARGE_BYTES => Some(declared.unwrap_or_else(|| detector.decide())),
+        _ if declared.is_none() => Some(detect_beside(&mut content, detector)?),
+        _ => declared,
+    };
     let Some(encoding) = detected else { return Err(SourceError::Empty { path: file.name.clone() }) };
+    // What is left where nobody had to look at it.
     let stored = content.finish()?;
     let record = RunSource {
         path: file.name.clone(),
@@ -39,34 +43,33 @@ pub(super) fn inspect(file: &SourceFile, declared: Option<Encoding>) -> Result<(
     Ok((encoding, record))
 }
 
-/// Reads the content to its end. Whether there was any.
-fn pieces(content: &mut Content, mut look: impl FnMut(&[u8])) -> Result<bool, SourceError> {
-    let (mut piece, mut is_empty) = (vec![0; PIECE_BYTES], true);
-    loop {
+/// Reads the beginning of the content: at least [`LARGE_BYTES`] of it, or all there is. So many bytes were read.
+fn pieces(content: &mut Content, mut look: impl FnMut(&[u8])) -> Result<usize, SourceError> {
+    let (mut piece, mut bytes) = (vec![0; PIECE_BYTES], 0);
+    while bytes < LARGE_BYTES {
         match content.read(&mut piece)? {
-            0 => return Ok(!is_empty),
+            0 => break,
             count => {
-                is_empty = false;
+                bytes += count;
                 look(&piece[..count]);
             }
         }
     }
+    Ok(bytes)
 }
 
-/// Decides on a thread of its own, while this one unpacks and hashes; none where there is no content.
-fn detect_beside(content: &mut Content) -> Result<Option<Encoding>, SourceError> {
+/// Reads on to the end and decides on a thread of its own, while this one unpacks and hashes.
+fn detect_beside(content: &mut Content, mut detector: Detector) -> Result<Encoding, SourceError> {
     std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel::<(Vec<u8>, usize)>(BEHIND);
         let (used_sender, used) = channel();
         let detecting = scope.spawn(move || {
-            let (mut detector, mut is_empty) = (Detector::default(), true);
             for (piece, count) in receiver {
-                is_empty = false;
                 detector.push(&piece[..count]);
                 // The reader may have ended.
                 let _ = used_sender.send(piece);
             }
-            (!is_empty).then(|| detector.decide())
+            detector.decide()
         });
         loop {
             let mut piece = used.try_recv().unwrap_or_else(|_| vec![0; PIECE_BYTES]);

@@ -389,3 +389,22 @@ fn short_chinese_files_are_gb18030() {
     }
     assert!(tried > 30, "{tried}");
 }
+
+#[test]
+fn a_large_file_is_decided_by_its_end_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bytes = b"name,n\n".to_vec();
+    while bytes.len() < 9 << 20 {
+        bytes.extend_from_slice(b"plain ASCII for nine megabytes,1\n");
+    }
+    bytes.extend_from_slice(&GB18030.encode("\u{5409}\u{7965}\u{4e91},2\n").0);
+    fs::write(folder.path().join("a.csv"), &bytes).unwrap();
+    for settings in ["", "encoding = 'gbk'"] {
+        let source = open(folder.path(), &def_with("a.csv", settings)).unwrap();
+        let file = &source.files()[0];
+        assert_eq!((file.encoding.as_deref(), file.size_bytes), (Some("GB18030"), bytes.len() as u64));
+        let last = source.batches().unwrap().last().unwrap().unwrap();
+        let names = last.batch.column(0).as_string::<i32>();
+        assert_eq!(names.value(names.len() - 1), "\u{5409}\u{7965}\u{4e91}");
+    }
+}
