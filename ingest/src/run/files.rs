@@ -113,6 +113,10 @@ impl Source for SomeFiles {
         };
         Ok(Box::new(self.source.batches()?.filter(wanted)))
     }
+
+    fn notes(&self) -> Vec<String> {
+        self.source.notes()
+    }
 }
 
 #[cfg(test)]
