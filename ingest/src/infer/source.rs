@@ -27,9 +27,22 @@ pub(super) fn of_file(root: &Path, path: &str) -> Result<SourceDef> {
         "csv" | "txt" | "tsv" => {
             let delimiter = if ending == "tsv" { '\t' } else { delimiter(&root.join(path)) };
             let encoding = "auto".to_owned();
-            SourceDef::Csv(CsvSource { path: path.into(), encoding, delimiter, null_values: Vec::new() })
+            SourceDef::Csv(CsvSource {
+                path: path.into(),
+                connection: None,
+                entries: None,
+                expanded_limit_gib: None,
+                encoding,
+                delimiter,
+                null_values: Vec::new(),
+            })
         }
-        "geojson" => SourceDef::GeoJson(GeoJsonSource { path: path.into() }),
+        "geojson" => SourceDef::GeoJson(GeoJsonSource {
+            path: path.into(),
+            connection: None,
+            entries: None,
+            expanded_limit_gib: None,
+        }),
         _ => {
             let message = format!("what `{path}` is cannot be told from its name");
             return Err(Error::new(ErrorKind::InvalidInput, message).with_hint(

@@ -12,7 +12,7 @@ use xiangyun_engine::project::Resource;
 
 pub use check::{CheckDef, CheckRule, OnFail};
 pub use schedule::{ArrivalDef, CatchUp, RetryDef, ScheduleDays, ScheduleDef};
-pub use source::{CsvSource, GeoJsonSource, SourceDef, SyntheticSource};
+pub use source::{CsvSource, FileLocation, GeoJsonSource, SourceDef, SyntheticSource};
 
 /// `pipelines/*.toml`: one declared load. Steps: source → optional SQL transform → checks → write mode.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

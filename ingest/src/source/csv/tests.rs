@@ -11,7 +11,15 @@ use super::super::{Source, UnreadableRow};
 use super::*;
 
 fn def(path: &str) -> CsvSource {
-    CsvSource { path: path.into(), encoding: "auto".into(), delimiter: ',', null_values: vec!["N/A".into()] }
+    CsvSource {
+        path: path.into(),
+        connection: None,
+        entries: None,
+        expanded_limit_gib: None,
+        encoding: "auto".into(),
+        delimiter: ',',
+        null_values: vec!["N/A".into()],
+    }
 }
 
 /// Rows as text with their lines, and the unreadable ones.
