@@ -29,7 +29,12 @@ pub(super) fn of_file(root: &Path, path: &str) -> Result<SourceDef> {
             let encoding = "auto".to_owned();
             SourceDef::Csv(CsvSource { encoding, delimiter, ..CsvSource::at(path) })
         }
-        "geojson" => SourceDef::GeoJson(GeoJsonSource { path: path.into() }),
+        "geojson" => SourceDef::GeoJson(GeoJsonSource {
+            path: path.into(),
+            connection: None,
+            entries: None,
+            expanded_limit_gib: None,
+        }),
         _ => {
             let message = format!("what `{path}` is cannot be told from its name");
             return Err(Error::new(ErrorKind::InvalidInput, message).with_hint(

@@ -2,6 +2,8 @@
 
 use xiangyun_engine::error::{Classify, ErrorKind};
 
+use crate::connection::ConnectionError;
+
 /// A source that cannot be opened or read to its end. Nothing of it is loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
@@ -25,8 +27,8 @@ pub enum SourceError {
         /// Why.
         reason: String,
     },
-    /// A folder where a file was declared.
-    #[error("source path `{path}` is a folder")]
+    /// A folder without files.
+    #[error("no file lies in the folder `{path}`")]
     Folder {
         /// As declared.
         path: String,
@@ -56,12 +58,77 @@ pub enum SourceError {
     BrokenCompression {
         /// The file.
         path: String,
-        /// `gzip` or `zstd`.
+        /// `gzip`, `zstd`, `bzip2` or `xz`.
         format: &'static str,
         /// Decompressed bytes that could be read.
         position: u64,
         /// Why.
         source: std::io::Error,
+    },
+    /// An archive that cannot be read as a whole, or holds what cannot be read.
+    #[error("archive `{path}` cannot be read: {reason}")]
+    BadArchive {
+        /// The archive.
+        path: String,
+        /// Why, with the entry.
+        reason: String,
+    },
+    /// An entry that is damaged.
+    #[error("`{path}` is damaged in its archive")]
+    BrokenEntry {
+        /// The archive with the entry.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// An archive in an archive.
+    #[error("`{path}` is an archive within an archive")]
+    NestedArchive {
+        /// The archive with the entry.
+        path: String,
+    },
+    /// A file that becomes too large when it is decompressed.
+    #[error("`{path}` is too large: {stored_bytes} bytes become more than {expanded_bytes}")]
+    TooLarge {
+        /// The file.
+        path: String,
+        /// Bytes as stored.
+        stored_bytes: u64,
+        /// Bytes of content that were seen.
+        expanded_bytes: u64,
+    },
+    /// A copy on disk that cannot be written.
+    #[error("cannot keep a temporary copy of `{path}`")]
+    Spool {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A place that is not read without a connection.
+    #[error("`{path}` needs a connection")]
+    NeedsConnection {
+        /// The URL.
+        path: String,
+    },
+    /// A connection that cannot be used.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+    /// A server that does not let us in.
+    #[error("the server of `{path}` refuses access ({status})")]
+    Refused {
+        /// The URL.
+        path: String,
+        /// HTTP status.
+        status: u16,
+    },
+    /// A file that cannot be fetched.
+    #[error("cannot fetch `{path}`")]
+    Remote {
+        /// The URL.
+        path: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Bytes that are no text of the file's encoding.
     #[error("`{path}` is not {encoding} text: byte {position} cannot be decoded{}", line_suffix(.line))]
@@ -160,14 +227,20 @@ fn line_suffix(line: &Option<u64>) -> String {
 impl Classify for SourceError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Missing { .. } | Self::NoMatch { .. } => ErrorKind::NotFound,
-            Self::Read { .. } | Self::Changed { .. } => ErrorKind::Unavailable,
-            Self::Folder { .. } | Self::BadPath { .. } | Self::BadSetting { .. } | Self::Generate { .. } => {
-                ErrorKind::InvalidInput
+            Self::Missing { .. } | Self::NoMatch { .. } | Self::Folder { .. } => ErrorKind::NotFound,
+            Self::Read { .. } | Self::Changed { .. } | Self::Spool { .. } | Self::Remote { .. } => {
+                ErrorKind::Unavailable
             }
+            Self::Connection(error) => error.kind(),
+            Self::NeedsConnection { .. } | Self::Refused { .. } => ErrorKind::InvalidInput,
+            Self::BadPath { .. } | Self::BadSetting { .. } | Self::Generate { .. } => ErrorKind::InvalidInput,
             Self::Empty { .. }
             | Self::NoRows { .. }
             | Self::BrokenCompression { .. }
+            | Self::BadArchive { .. }
+            | Self::BrokenEntry { .. }
+            | Self::NestedArchive { .. }
+            | Self::TooLarge { .. }
             | Self::Undecodable { .. }
             | Self::MostlyUndecodable { .. }
             | Self::BadHeader { .. }
@@ -182,9 +255,24 @@ impl Classify for SourceError {
             Self::Missing { .. } | Self::NoMatch { .. } => {
                 "relative paths start at the project's folder; check `source.path` of the pipeline".into()
             }
-            Self::Folder { path } => {
-                format!("name its files with a pattern, as in `{}/*.csv`", path.trim_end_matches('/'))
+            Self::Folder { .. } => "files whose names begin with a dot are left out".into(),
+            Self::BadArchive { .. } => {
+                "ask the agency for an archive of plain, readable files, or unpack it yourself".into()
             }
+            Self::BrokenEntry { .. } => "copy the archive again: the transfer was probably cut off".into(),
+            Self::NestedArchive { .. } => "unpack the outer archive and name what was in it".into(),
+            Self::TooLarge { .. } => {
+                "if the file is honest, set `source.expanded_limit_gib` to what its content may have".into()
+            }
+            Self::Spool { .. } => {
+                "free some space in the folder for temporary files, or name another one by TMPDIR".into()
+            }
+            Self::NeedsConnection { .. } => {
+                "declare its URL in connections/*.toml and name that as `source.connection`".into()
+            }
+            Self::Refused { .. } => "check the secret of the connection, or name one as `source.connection`".into(),
+            Self::Connection(error) => return error.hint(),
+            Self::Remote { .. } => "it may come back: load again; else check the URL and the connection".into(),
             Self::Empty { .. } | Self::NoRows { .. } => "ask the agency to send the file again".into(),
             Self::BrokenCompression { .. } => "copy the file again: the transfer was probably cut off".into(),
             Self::Undecodable { .. } => {

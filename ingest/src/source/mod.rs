@@ -97,10 +97,9 @@ pub struct SourceContext {
 
 /// Opens what a pipeline declares. Blocks while files are hashed.
 pub fn open(context: &SourceContext, def: &SourceDef) -> Result<Arc<dyn Source>, SourceError> {
-    let root = &context.root;
     Ok(match def {
-        SourceDef::Csv(csv) => Arc::new(Files::open(root, &csv.path, &Csv::try_new(csv)?)?),
-        SourceDef::GeoJson(geojson) => Arc::new(Files::open(root, &geojson.path, &GeoJson)?),
+        SourceDef::Csv(csv) => Arc::new(Files::open_at(context, &csv.location(), &Csv::try_new(csv)?)?),
+        SourceDef::GeoJson(geojson) => Arc::new(Files::open_at(context, &geojson.location(), &GeoJson)?),
         SourceDef::Synthetic(generator) => Arc::new(SyntheticRows::open(generator)?),
     })
 }
@@ -108,12 +107,7 @@ pub fn open(context: &SourceContext, def: &SourceDef) -> Result<Arc<dyn Source>,
 /// What tells whether the files of a source have come or changed since the last look, without reading them; none
 /// where there are no files, or where the source is no file.
 pub(crate) fn fingerprint(context: &SourceContext, def: &SourceDef) -> Result<Option<String>, SourceError> {
-    let path = match def {
-        SourceDef::Csv(csv) => &csv.path,
-        SourceDef::GeoJson(geojson) => &geojson.path,
-        SourceDef::Synthetic(_) => return Ok(None),
-    };
-    file::fingerprint(&context.root, path)
+    def.location().map_or(Ok(None), |location| file::fingerprint(context, &location))
 }
 
 /// Checks the settings of a source without opening it.

@@ -2,11 +2,13 @@
 //!
 //! What one file is, is the format's business; that several files are one source is [`Files`]'s.
 
+mod archive;
 mod content;
 mod encoding;
 mod find;
 
 use std::fmt::Debug;
+#[cfg(test)]
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,11 +18,16 @@ use sha2::{Digest, Sha256};
 use xiangyun_engine::catalog::RunSource;
 
 pub(crate) use content::hex;
+#[allow(unused_imports, reason = "for formats that seek")]
+pub(in crate::source) use content::spool;
 pub(in crate::source) use content::{Content, StoredBytes};
 pub(in crate::source) use encoding::{Damage, Detector, Encoding, TextDecoder};
-pub(in crate::source) use find::{SourceFile, find};
+#[cfg(test)]
+use find::find;
+pub(in crate::source) use find::{SourceFile, locate};
 
-use super::{Batches, Source, SourceBatch, SourceError};
+use super::{Batches, Source, SourceBatch, SourceContext, SourceError};
+use crate::pipeline::FileLocation;
 
 /// How files of one kind become rows.
 pub(in crate::source) trait Format: Debug + Send + Sync {
@@ -56,10 +63,24 @@ pub struct Files {
 }
 
 impl Files {
-    /// Opens every file that `path` means, in the order of their names.
+    /// Opens every file that `location` means, in the order of their names; remote ones are fetched first.
+    pub(in crate::source) fn open_at(
+        context: &SourceContext,
+        location: &FileLocation<'_>,
+        format: &dyn Format,
+    ) -> Result<Self, SourceError> {
+        Self::of_files(locate(context, location)?, format)
+    }
+
+    #[cfg(test)]
+    /// Opens every file of this machine that `path` means, in the order of their names.
     pub(in crate::source) fn open(root: &Path, path: &str, format: &dyn Format) -> Result<Self, SourceError> {
+        Self::of_files(find(root, path)?, format)
+    }
+
+    fn of_files(found: Vec<SourceFile>, format: &dyn Format) -> Result<Self, SourceError> {
         let mut files = Vec::new();
-        for file in find(root, path)? {
+        for file in found {
             files.extend(format.open(&file)?);
         }
         Self::try_new(files)
@@ -110,11 +131,16 @@ impl Source for Files {
     }
 }
 
-/// Names, sizes and times of the files that `path` means; none where there are none.
-pub(in crate::source) fn fingerprint(root: &Path, path: &str) -> Result<Option<String>, SourceError> {
-    let files = match find(root, path) {
-        Ok(files) => files,
-        Err(SourceError::NoMatch { .. } | SourceError::Missing { .. }) => return Ok(None),
+/// Names, sizes and times of the files that `location` means, archives as a whole; none where there are none, or where
+/// it is behind a URL that does not tell.
+pub(in crate::source) fn fingerprint(
+    context: &SourceContext,
+    location: &FileLocation<'_>,
+) -> Result<Option<String>, SourceError> {
+    let files = match find::unlisted(context, location) {
+        Ok(find::Unlisted::Local(files)) => files,
+        Ok(find::Unlisted::Remote(text)) => return Ok(text.map(|text| hex(&Sha256::digest(text)))),
+        Err(SourceError::NoMatch { .. } | SourceError::Missing { .. } | SourceError::Folder { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
     let mut hash = Sha256::new();

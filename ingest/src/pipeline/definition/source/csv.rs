@@ -3,12 +3,23 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Delimited text, in one or more files; compression by content, encoding detected unless said.
+use super::location::located;
+
+/// Delimited text, in one or more files; compression by content (gzip, zstd, bzip2, xz; zip and tar archives), encoding
+/// detected unless said.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CsvSource {
-    /// File or glob below the project's root, `/`-separated.
+    /// File, folder or glob below the project's root, `/`-separated, or an `s3://`, `https://` or `http://` URL; below
+    /// the connection's URL where it names one and no scheme.
     pub path: String,
+    /// Connection of `connections/*.toml` by which a remote `path` is reached.
+    pub connection: Option<String>,
+    /// Pattern of the entries that are read of zip and tar archives; all of them unless said.
+    pub entries: Option<String>,
+    /// GiB that a file may have when it is decompressed. Unless said it is 1,024, and no more than 1,000 times the
+    /// compressed size.
+    pub expanded_limit_gib: Option<u64>,
     /// `auto`, `utf-8`, `gb18030` (which contains GBK and GB2312), `big5`, `utf-16le` or `utf-16be`. `auto` looks at the
     /// whole file: byte order mark, UTF-16 by its zeros, strict UTF-8, then GB18030 or Big5 by the characters.
     #[serde(default = "auto")]
@@ -56,6 +67,9 @@ impl CsvSource {
     pub fn at(path: impl Into<String>) -> Self {
         Self {
             path: path.into(),
+            connection: None,
+            entries: None,
+            expanded_limit_gib: None,
             encoding: auto(),
             delimiter: comma(),
             quote: double_quote(),
@@ -148,6 +162,8 @@ impl DuplicateNames {
         *self == Self::Refuse
     }
 }
+
+located!(CsvSource);
 
 fn auto() -> String {
     "auto".into()

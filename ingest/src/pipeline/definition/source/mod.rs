@@ -2,6 +2,7 @@
 
 mod csv;
 mod geojson;
+mod location;
 mod synthetic;
 
 use schemars::JsonSchema;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use csv::{CsvSource, DuplicateNames, FooterDef, HeaderDef, HeaderWord, RaggedDef};
 pub use geojson::GeoJsonSource;
+pub use location::FileLocation;
 pub use synthetic::SyntheticSource;
 
 /// Where rows come from.
@@ -35,8 +37,15 @@ impl SourceDef {
 
     /// The connection that it names.
     pub fn connection(&self) -> Option<&str> {
+        self.location()?.connection
+    }
+
+    /// Where its files are; none for a source of another kind.
+    pub fn location(&self) -> Option<FileLocation<'_>> {
         match self {
-            Self::Csv(_) | Self::GeoJson(_) | Self::Synthetic(_) => None,
+            Self::Csv(csv) => Some(csv.location()),
+            Self::GeoJson(geojson) => Some(geojson.location()),
+            Self::Synthetic(_) => None,
         }
     }
 }

@@ -1,31 +1,20 @@
-//! Declared paths and patterns → the files they mean.
+//! Paths and patterns of this machine → the files they mean.
 
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use glob::{MatchOptions, Pattern};
+use glob::Pattern;
 
+use super::{MATCHING, SourceFile, bad_path, is_hidden};
 use crate::source::SourceError;
-
-/// A file of a source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::source) struct SourceFile {
-    /// Where it is.
-    pub(in crate::source) path: PathBuf,
-    /// How it is named in reports: relative to the project, `/`-separated, or absolute where it was declared so.
-    pub(in crate::source) name: String,
-}
-
-/// `*` and `?` stay within one folder; `**` crosses folders. Dot files are matched only by name.
-const MATCHING: MatchOptions =
-    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
 /// The files that `declared` means, in the order of their names.
 ///
 /// A relative path starts at the project's folder and must not leave it, not by `..` and not through a symbolic
-/// link; an absolute path says openly that the data lies elsewhere and is taken as it is.
-pub(in crate::source) fn find(root: &Path, declared: &str) -> Result<Vec<SourceFile>, SourceError> {
+/// link; an absolute path says openly that the data lies elsewhere and is taken as it is. A folder means all files
+/// below it, but for hidden ones.
+pub(super) fn find(root: &Path, declared: &str) -> Result<Vec<SourceFile>, SourceError> {
     let path = Path::new(declared);
     if declared.is_empty() || declared.contains('\0') {
         return Err(bad_path(declared, "it names no file"));
@@ -34,7 +23,8 @@ pub(in crate::source) fn find(root: &Path, declared: &str) -> Result<Vec<SourceF
         return Err(bad_path(declared, "`..` is not allowed; write an absolute path for data outside the project"));
     }
     if !declared.contains(['*', '?', '[']) {
-        return Ok(vec![single(root, declared)?]);
+        let found = fs::metadata(root.join(declared)).map_err(read_error(declared))?;
+        return if found.is_dir() { folder(root, declared) } else { Ok(vec![single(root, declared)?]) };
     }
     let pattern = Pattern::new(declared).map_err(|error| bad_path(declared, error.msg))?;
     // The folders before the first wildcard need not be searched for.
@@ -43,15 +33,22 @@ pub(in crate::source) fn find(root: &Path, declared: &str) -> Result<Vec<SourceF
     let start = root.join(&fixed);
     let mut names = Vec::new();
     if start.is_dir() {
-        walk(&start, &fixed, &pattern, &mut names)?;
+        walk(&start, &fixed, &|name| pattern.matches_path_with(name, MATCHING), &mut names)?;
     }
     names.sort();
     let files = names.iter().map(|name| single(root, name)).collect::<Result<Vec<_>, _>>()?;
     if files.is_empty() { Err(SourceError::NoMatch { pattern: declared.into() }) } else { Ok(files) }
 }
 
-fn bad_path(path: &str, reason: &str) -> SourceError {
-    SourceError::BadPath { path: path.into(), reason: reason.into() }
+/// All files below a folder.
+fn folder(root: &Path, declared: &str) -> Result<Vec<SourceFile>, SourceError> {
+    stays_inside(root, declared)?;
+    let mut names = Vec::new();
+    let shown = |name: &Path| !is_hidden(&name.strip_prefix(declared).unwrap_or(name).to_string_lossy());
+    walk(&root.join(declared), Path::new(declared), &shown, &mut names)?;
+    names.sort();
+    let files = names.iter().map(|name| single(root, name)).collect::<Result<Vec<_>, _>>()?;
+    if files.is_empty() { Err(SourceError::Folder { path: declared.into() }) } else { Ok(files) }
 }
 
 fn read_error(path: &str) -> impl FnOnce(io::Error) -> SourceError {
@@ -68,25 +65,35 @@ fn single(root: &Path, name: &str) -> Result<SourceFile, SourceError> {
     if metadata.is_dir() {
         return Err(SourceError::Folder { path: name.into() });
     }
+    stays_inside(root, name)?;
+    Ok(SourceFile::local(path, name.into()))
+}
+
+fn stays_inside(root: &Path, name: &str) -> Result<(), SourceError> {
     if Path::new(name).is_relative() {
-        let real = fs::canonicalize(&path).map_err(read_error(name))?;
+        let real = fs::canonicalize(root.join(name)).map_err(read_error(name))?;
         let real_root = fs::canonicalize(root).map_err(read_error(name))?;
         if !real.starts_with(&real_root) {
             return Err(bad_path(name, "it leads out of the project's folder through a link"));
         }
     }
-    Ok(SourceFile { path, name: name.into() })
+    Ok(())
 }
 
-fn walk(folder: &Path, relative: &Path, pattern: &Pattern, found: &mut Vec<String>) -> Result<(), SourceError> {
+fn walk(
+    folder: &Path,
+    relative: &Path,
+    wanted: &dyn Fn(&Path) -> bool,
+    found: &mut Vec<String>,
+) -> Result<(), SourceError> {
     let shown = relative.to_string_lossy().into_owned();
     for entry in fs::read_dir(folder).map_err(read_error(&shown))? {
         let entry = entry.map_err(read_error(&shown))?;
         let below = relative.join(entry.file_name());
         // Links to folders are not followed: they could lead in circles.
         if entry.file_type().map_err(read_error(&shown))?.is_dir() {
-            walk(&entry.path(), &below, pattern, found)?;
-        } else if pattern.matches_path_with(&below, MATCHING) {
+            walk(&entry.path(), &below, wanted, found)?;
+        } else if wanted(&below) {
             let Some(name) = below.to_str() else {
                 return Err(bad_path(&below.to_string_lossy(), "its name is not UTF-8"));
             };
@@ -120,7 +127,11 @@ mod tests {
         assert_eq!(names(Path::new("/nonexistent"), &absolute), [absolute]);
         assert!(matches!(find(root, "data/*.txt"), Err(SourceError::NoMatch { .. })));
         assert!(matches!(find(root, "data/z.csv"), Err(SourceError::Missing { .. })));
-        assert!(matches!(find(root, "data"), Err(SourceError::Folder { .. })));
+        let all = ["data/2020/c.csv", "data/2020/深/d.csv", "data/a.csv", "data/b.csv"];
+        assert_eq!(names(root, "data"), all);
+        assert_eq!(names(root, "data/"), all);
+        fs::create_dir(root.join("empty")).unwrap();
+        assert!(matches!(find(root, "empty"), Err(SourceError::Folder { .. })));
         assert!(matches!(find(root, "data/../../x"), Err(SourceError::BadPath { .. })));
         assert!(matches!(find(root, "data/[.csv"), Err(SourceError::BadPath { .. })));
     }
