@@ -36,6 +36,8 @@ const MEMORY_BYTES: usize = 256 << 20;
 const SPILL_BYTES: u64 = 512 << 30;
 /// A join in one partition is planned as a hash join, which cannot spill.
 const PARTITIONS: usize = 2;
+/// Rows that become one file. A file in the making holds its rows three times: as they came, joined, and sorted.
+const FILE_BYTES: usize = 48 << 20;
 /// Rows of a batch: wide rows of several sorts at once must fit into the memory.
 const BATCH_ROWS: usize = 4096;
 
@@ -214,7 +216,8 @@ impl<'a> Desk<'a> {
     /// Takes the files with these numbers out of the table and puts the rows that `queries` give in.
     pub(super) async fn rewrite(&self, numbers: &[usize], queries: &[String]) -> Result<Vec<Action>> {
         let target = Target { schema: self.whole.clone(), ..self.target.clone() };
-        let mut writer = TableWriter::for_target(self.target.log.storage(), target, WriterOptions::default());
+        let options = WriterOptions { file_memory_bytes: FILE_BYTES, parallel_files: 1, ..WriterOptions::default() };
+        let mut writer = TableWriter::for_target(self.target.log.storage(), target, options);
         for sql in queries {
             let stream = async { self.session.sql(sql).await?.execute_stream().await };
             let mut rows = stream.await.map_err(|error| self.failed(error))?;
