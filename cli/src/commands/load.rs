@@ -45,7 +45,7 @@ async fn redo(session: &Session, ingest: &Ingest, run: &str, options: &LoadOptio
     tell(session, &report, WARNINGS_TOLD);
     summary.reports.push(report);
     output.rows(summary.rows()?).await?;
-    Ok(output.finish()?)
+    output.finish()
 }
 
 /// Tells the first findings of a load.

@@ -66,10 +66,12 @@ async fn load(lake: &Lake, name: &str, text: &str) -> Option<[u64; 4]> {
     Some(counts)
 }
 
-type Upserted = BTreeMap<(u64, String), (u64, String)>;
+type Key = (u64, String);
+type Value = (u64, String);
+type Upserted = BTreeMap<Key, Value>;
 
 /// What an upsert makes of `model`.
-fn upsert(model: &mut Upserted, rows: &[((u64, String), (u64, String))], by_sequence: bool) -> [u64; 4] {
+fn upsert(model: &mut Upserted, rows: &[(Key, Value)], by_sequence: bool) -> [u64; 4] {
     let mut last: Upserted = BTreeMap::new();
     for (key, value) in rows {
         match last.get(key) {
