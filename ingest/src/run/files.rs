@@ -114,8 +114,10 @@ impl Source for SomeFiles {
         Ok(Box::new(self.source.batches()?.filter(wanted)))
     }
 
+    /// Those of its own files: a note begins with the file's name.
     fn notes(&self) -> Vec<String> {
-        self.source.notes()
+        let own = |note: &String| self.files.iter().any(|file| note.starts_with(&format!("`{}`: ", file.path)));
+        self.source.notes().into_iter().filter(own).collect()
     }
 }
 
