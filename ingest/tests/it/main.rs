@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests, which say aloud what they skip")]
 
 mod commit;
+mod containers;
 mod delimited;
 mod docs;
 mod durability;

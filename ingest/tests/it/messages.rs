@@ -113,9 +113,11 @@ async fn a_file_that_cannot_be_read_is_named() {
     assert_says(&error, ErrorKind::NotFound, "source file `data/b.csv` does not exist", where_it_starts);
     let error = failure(&pipeline("data/*.txt", ""), GOOD).await;
     assert_says(&error, ErrorKind::NotFound, "no file matches `data/*.txt`", where_it_starts);
-    let error = failure(&pipeline("data", ""), GOOD).await;
-    let hint = "name its files with a pattern, as in `data/*.csv`";
-    assert_says(&error, ErrorKind::InvalidInput, "source path `data` is a folder", hint);
+    let empty = lake(&pipeline("empty", ""), GOOD).await;
+    fs::create_dir(empty.root().join("empty")).unwrap();
+    empty.write("empty/.hidden.csv", GOOD);
+    let (error, hint) = (empty.load("trades").await.unwrap_err(), "files whose names begin with a dot are left out");
+    assert_says(&error, ErrorKind::NotFound, "no file lies in the folder `empty`", hint);
 
     let again = "ask the agency to send the file again";
     let error = failure(&pipeline("data/a.csv", ""), b"").await;

@@ -46,13 +46,17 @@ pub(super) async fn fingerprint(context: &SourceContext, place: &Place<'_>) -> R
 async fn find(context: &SourceContext, place: &Place<'_>) -> Result<(AmazonS3, Vec<ObjectMeta>), SourceError> {
     let name = shown(&place.url);
     let store = open(context, place)?;
+    if place.url.query().is_some() || place.url.fragment().is_some() {
+        return Err(bad_path(&name, "`?` and `#` mean nothing in the name of an object; use `*`"));
+    }
     let key = place.url.path().trim_matches('/');
     let key = Path::from_url_path(key).map_err(|error| bad_path(&name, &error.to_string()))?;
     let key = key.as_ref().to_owned();
     let pattern = key.contains(['*', '?', '[']).then(|| Pattern::new(&key)).transpose();
     let pattern = pattern.map_err(|error| bad_path(&name, error.msg))?;
     let fixed = |part: &&str| !part.contains(['*', '?', '[']);
-    let folder = Path::from_iter(key.split('/').take_while(fixed));
+    let folder = key.split('/').take_while(fixed).collect::<Vec<_>>().join("/");
+    let folder = Path::parse(folder).map_err(|error| bad_path(&name, &error.to_string()))?;
     let explain = |source: object_store::Error| SourceError::Remote { path: name.clone(), source: source.into() };
     if pattern.is_none() {
         match store.head(&folder).await {
