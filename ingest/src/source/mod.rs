@@ -7,6 +7,7 @@ mod csv;
 mod error;
 mod file;
 mod geojson;
+mod http;
 mod synthetic;
 pub(crate) mod text;
 

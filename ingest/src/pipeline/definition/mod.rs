@@ -15,7 +15,10 @@ pub use check::{CheckDef, CheckRule, OnFail};
 pub use mode::{HistoryMode, OnChangedFile, UpsertMode, WriteMode};
 pub use schedule::{ArrivalDef, CatchUp, RetryDef, ScheduleDays, ScheduleDef};
 pub use source::{
-    CsvSource, DuplicateNames, FileLocation, FooterDef, GeoJsonSource, HeaderDef, HeaderWord, RaggedDef, SourceDef,
+pub use source::{
+    CkanSource, CsvSource, DuplicateNames, FileLocation, FooterDef, GeoJsonSource, HeaderDef, HeaderWord,
+    HttpIncrementalDef, HttpSource, PagingDef, RaggedDef, SocrataSource, SourceDef, SyntheticSource,
+};
     SyntheticSource,
 };
 

@@ -2,6 +2,7 @@
 
 mod csv;
 mod geojson;
+mod http;
 mod location;
 mod synthetic;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use csv::{CsvSource, DuplicateNames, FooterDef, HeaderDef, HeaderWord, RaggedDef};
 pub use geojson::GeoJsonSource;
+pub use http::{CkanSource, HttpIncrementalDef, HttpSource, PagingDef, SocrataSource};
 pub use location::FileLocation;
 pub use synthetic::SyntheticSource;
 
