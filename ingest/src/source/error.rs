@@ -218,6 +218,22 @@ pub enum SourceError {
         /// Why.
         reason: String,
     },
+    /// A file that is not what its kind says.
+    #[error("`{path}` cannot be read as {kind}: {reason}")]
+    BadFile {
+        /// The file.
+        path: String,
+        /// The kind, as in `JSON`.
+        kind: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// A source that has not given a single record yet.
+    #[error("the source of pipeline `{pipeline}` has no records")]
+    NoRecords {
+        /// The pipeline.
+        pipeline: String,
+    },
     /// An API that did not answer as it should.
     #[error("`{path}` of connection `{connection}` cannot be loaded: {reason}")]
     Api {
@@ -253,7 +269,7 @@ impl Classify for SourceError {
             }
             Self::Connection(error) => error.kind(),
             Self::Api { may_pass: true, .. } => ErrorKind::Unavailable,
-            Self::Api { may_pass: false, .. } => ErrorKind::DataQuality,
+            Self::Api { may_pass: false, .. } | Self::BadFile { .. } | Self::NoRecords { .. } => ErrorKind::DataQuality,
             Self::UnfitConnection { .. } => ErrorKind::InvalidInput,
             Self::NeedsConnection { .. } | Self::Refused { .. } => ErrorKind::InvalidInput,
             Self::BadPath { .. } | Self::BadSetting { .. } | Self::Generate { .. } => ErrorKind::InvalidInput,

@@ -15,11 +15,8 @@ pub use check::{CheckDef, CheckRule, OnFail};
 pub use mode::{HistoryMode, OnChangedFile, UpsertMode, WriteMode};
 pub use schedule::{ArrivalDef, CatchUp, RetryDef, ScheduleDays, ScheduleDef};
 pub use source::{
-pub use source::{
     CkanSource, CsvSource, DuplicateNames, FileLocation, FooterDef, GeoJsonSource, HeaderDef, HeaderWord,
-    HttpIncrementalDef, HttpSource, PagingDef, RaggedDef, SocrataSource, SourceDef, SyntheticSource,
-};
-    SyntheticSource,
+    HttpIncrementalDef, HttpSource, JsonSource, PagingDef, RaggedDef, SocrataSource, SourceDef, SyntheticSource,
 };
 
 /// `pipelines/*.toml`: one declared load. Steps: source → optional SQL transform → checks → write mode.

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use reqwest::Url;
 use serde_json::value::RawValue;
-use tempfile::NamedTempFile;
 
 use super::client::{Answer, Api};
-use super::spool::Spool;
+use super::spool::RecordWriter;
 use crate::pipeline::{HttpSource, PagingDef};
+use crate::source::file::SourceFile;
 use crate::source::{SourceContext, SourceError};
 
 /// Pages of one load. An API that never ends is a mistake in its description.
@@ -18,9 +18,7 @@ const MOST_PAGES: u64 = 1_000_000;
 #[derive(Debug)]
 pub(in crate::source) struct Fetched {
     /// The lines.
-    pub(in crate::source) file: NamedTempFile,
-    /// What the source is called in reports.
-    pub(in crate::source) name: String,
+    pub(in crate::source) file: SourceFile,
     /// Records.
     pub(in crate::source) records: u64,
     /// The greatest value of the incremental field.
@@ -45,13 +43,10 @@ pub(in crate::source) fn check(def: &HttpSource) -> Result<(), SourceError> {
     }
 }
 
-/// Fetches all pages; from `since` on where the source is incremental. Blocks.
-pub(in crate::source) fn open(
-    context: &SourceContext,
-    def: &HttpSource,
-    since: Option<&str>,
-) -> Result<Fetched, SourceError> {
+/// Fetches all pages; those behind the mark of the last load where the source is incremental. Blocks.
+pub(in crate::source) fn open(context: &SourceContext, def: &HttpSource) -> Result<Fetched, SourceError> {
     check(def)?;
+    let since = context.cursor.as_deref();
     let api = Api::open(context, &def.connection)?;
     let mut params: Vec<(String, String)> =
         def.params.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -83,7 +78,7 @@ pub(super) struct Pages<'a> {
 
 impl Pages<'_> {
     pub(super) async fn fetch(&self, name: String) -> Result<Fetched, SourceError> {
-        let mut spool = Spool::open(name)?;
+        let mut spool = RecordWriter::open(name)?;
         let (mut cursor, mut seen) = (None, HashSet::new());
         let mut next = Some(self.first()?);
         let mut page = 0;
@@ -98,8 +93,7 @@ impl Pages<'_> {
             next = self.next(page, count, &answer)?;
         }
         let records = spool.records();
-        let (file, name) = spool.finish()?;
-        Ok(Fetched { file, name, records, cursor })
+        Ok(Fetched { file: spool.finish()?, records, cursor })
     }
 
     fn first(&self) -> Result<Url, SourceError> {
@@ -154,7 +148,7 @@ impl Pages<'_> {
     }
 
     /// Spools the records of one answer.
-    fn take(&self, body: &[u8], spool: &mut Spool, cursor: &mut Option<String>) -> Result<u64, SourceError> {
+    fn take(&self, body: &[u8], spool: &mut RecordWriter, cursor: &mut Option<String>) -> Result<u64, SourceError> {
         let document: &RawValue = serde_json::from_slice(body).map_err(|error| self.no_json(&error))?;
         let records = at(document, self.records).ok_or_else(|| {
             let reason = format!("its answer has nothing at `{}`", self.records);

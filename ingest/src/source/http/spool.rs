@@ -3,27 +3,27 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
-use serde_json::value::RawValue;
-use tempfile::NamedTempFile;
-
 use crate::source::SourceError;
+use crate::source::file::{SourceFile, Spool};
+use serde_json::value::RawValue;
 
-/// A temporary file of records. It is gone when this is dropped.
+/// A temporary file of records. It is gone with the last who holds it.
 #[derive(Debug)]
-pub(super) struct Spool {
-    file: NamedTempFile,
+pub(super) struct RecordWriter {
+    file: SourceFile,
     writer: BufWriter<File>,
     name: String,
     records: u64,
 }
 
-impl Spool {
+impl RecordWriter {
     /// `name` is what the source is called in reports.
     pub(super) fn open(name: String) -> Result<Self, SourceError> {
-        let failed = |source| SourceError::Read { path: name.clone(), source };
-        let file = NamedTempFile::with_suffix(".ndjson").map_err(failed)?;
-        let writer = BufWriter::with_capacity(256 << 10, file.reopen().map_err(failed)?);
-        Ok(Self { file, writer, name, records: 0 })
+        let failed = |source| SourceError::Spool { path: name.clone(), source };
+        let spool = Spool::new().map_err(failed)?;
+        let (opened, path) = spool.create().map_err(failed)?;
+        let writer = BufWriter::with_capacity(256 << 10, opened);
+        Ok(Self { file: SourceFile::fetched(path, name.clone(), &spool), writer, name, records: 0 })
     }
 
     /// Adds records as they are written, each on a line of its own.
@@ -38,7 +38,7 @@ impl Spool {
             };
             written
                 .and_then(|()| self.writer.write_all(b"\n"))
-                .map_err(|source| SourceError::Read { path: self.name.clone(), source })?;
+                .map_err(|source| SourceError::Spool { path: self.name.clone(), source })?;
             self.records += 1;
         }
         Ok(())
@@ -50,8 +50,8 @@ impl Spool {
     }
 
     /// The file, whole.
-    pub(super) fn finish(mut self) -> Result<(NamedTempFile, String), SourceError> {
-        self.writer.flush().map_err(|source| SourceError::Read { path: self.name.clone(), source })?;
-        Ok((self.file, self.name))
+    pub(super) fn finish(mut self) -> Result<SourceFile, SourceError> {
+        self.writer.flush().map_err(|source| SourceError::Spool { path: self.name.clone(), source })?;
+        Ok(self.file)
     }
 }

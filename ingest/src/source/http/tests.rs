@@ -81,7 +81,7 @@ fn context(url: &str, more: &str) -> SourceContext {
     let document = Document::<ConnectionDef>::parse(source, &mut diagnostics).unwrap();
     let secrets = Secrets::new([("XIANGYUN_SECRET_API".to_owned(), "geheim".to_owned())]);
     let connections = Connections::new(std::path::Path::new("."), vec![document], secrets);
-    SourceContext { root: ".".into(), connections, runtime: tokio::runtime::Handle::current() }
+    SourceContext { root: ".".into(), connections, runtime: tokio::runtime::Handle::current(), cursor: None }
 }
 
 fn source(text: &str) -> HttpSource {
@@ -93,13 +93,13 @@ async fn fetch(
     def: HttpSource,
     since: Option<&str>,
 ) -> Result<(Vec<String>, Fetched), SourceError> {
-    let (context, since) = (context.clone(), since.map(str::to_owned));
-    let fetched = tokio::task::spawn_blocking(move || open(&context, &def, since.as_deref())).await.unwrap()?;
+    let context = SourceContext { cursor: since.map(str::to_owned), ..context.clone() };
+    let fetched = tokio::task::spawn_blocking(move || open(&context, &def)).await.unwrap()?;
     Ok((lines(&fetched), fetched))
 }
 
 fn lines(fetched: &Fetched) -> Vec<String> {
-    std::fs::read_to_string(fetched.file.path()).unwrap().lines().map(str::to_owned).collect()
+    std::fs::read_to_string(&fetched.file.path).unwrap().lines().map(str::to_owned).collect()
 }
 
 /// Seven records in all, `size` from `from` on.
@@ -144,7 +144,7 @@ async fn every_record_of_every_page_comes_once_and_as_it_is_written() {
         seen.lock().unwrap().clear();
         let (lines, fetched) = fetch(&context, source(text), None).await.unwrap();
         assert_eq!(lines, ids, "{text}");
-        assert_eq!((fetched.records, fetched.name.as_str()), (7, "api:/v2/items"));
+        assert_eq!((fetched.records, fetched.file.name.as_str()), (7, "api:/v2/items"));
         assert_eq!(seen.lock().unwrap().len(), requests, "{text}: {:?}", seen.lock().unwrap());
         assert!(seen.lock().unwrap()[0].starts_with("/base/v2/items?"));
     }
@@ -249,7 +249,7 @@ async fn portals_are_harvested_by_the_id_of_a_dataset() {
         tokio::task::spawn_blocking(move || open_ckan(&context, &def)).await.unwrap()
     };
     let fetched = ckan("gdp", Some("by year")).await.unwrap();
-    assert_eq!((fetched.records, fetched.name.as_str()), (7, "api:gdp/r1"));
+    assert_eq!((fetched.records, fetched.file.name.as_str()), (7, "api:gdp/r1"));
     assert!(
         ckan("gdp", None)
             .await
