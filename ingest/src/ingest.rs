@@ -129,6 +129,7 @@ impl Ingest {
             root: self.engine.project().root.clone(),
             connections: self.connections.clone(),
             runtime: tokio::runtime::Handle::current(),
+            cursor: None,
         }
     }
 

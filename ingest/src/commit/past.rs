@@ -19,6 +19,8 @@ pub struct PastLoad {
     pub pipeline: String,
     /// What it read.
     pub sources: Vec<RunSource>,
+    /// The mark that it left of an incremental source.
+    pub cursor: Option<String>,
     /// The run that it made again.
     pub redo_of: Option<String>,
 }
@@ -62,6 +64,7 @@ async fn read(log: &TableLog, version: u64) -> Result<Option<PastLoad>> {
         run_id: run.run_id,
         pipeline: run.pipeline,
         sources: run.sources,
+        cursor: run.cursor,
         redo_of: run.redo_of,
     }))
 }

@@ -75,6 +75,7 @@ pub fn infer(options: &InferOptions) -> Result<Inferred> {
         root: options.root.clone(),
         connections: Connections::default(),
         runtime: tokio::runtime::Handle::current(),
+        cursor: None,
     };
     let def = source::of_file(&options.root, &options.path)?;
     let sample = sample(&context, &def, options.rows)?;

@@ -132,7 +132,7 @@ mod tests {
 
     fn load(version: u64, files: &[(&str, &str)]) -> PastLoad {
         let sources = files.iter().map(|(path, sha256)| file(path, sha256)).collect();
-        PastLoad { version, run_id: format!("r{version}"), pipeline: "p".into(), sources, redo_of: None }
+        PastLoad { version, run_id: format!("r{version}"), pipeline: "p".into(), sources, cursor: None, redo_of: None }
     }
 
     fn among(files: &[(&str, &str)], past: &[PastLoad], policy: OnChangedFile) -> NewFiles {

@@ -58,6 +58,15 @@ pub(crate) struct Run<'a> {
     pub(crate) progress: Arc<dyn Progress>,
 }
 
+/// Where an incremental source goes on.
+struct Mark {
+    cursor: Option<String>,
+    /// The version that the last load made.
+    version: Option<u64>,
+    /// The version up to which the log was read.
+    seen: Option<u64>,
+}
+
 /// What a run found before anything was committed.
 struct Checked {
     writer: Option<RowStage>,
@@ -133,8 +142,18 @@ impl Run<'_> {
     async fn attempt(&self, report: &mut LoadReport) -> Result<Option<LoadOutcome>> {
         let table = self.table()?;
         self.progress.step("opening", None);
-        let source = self.open().await?;
+        let mark = self.mark(&table).await?;
+        let source = self.open(mark.as_ref().and_then(|mark| mark.cursor.clone())).await?;
         report.run.sources = source.files().to_vec();
+        report.run.cursor = source.cursor();
+        if let (true, Some(version)) = (source.is_empty(), mark.as_ref().and_then(|mark| mark.version)) {
+            report.run.status = RunStatus::Unchanged;
+            report.run.version = Some(version);
+            return Ok(Some(LoadOutcome::Unchanged));
+        }
+        if source.is_empty() {
+            return Err(SourceError::NoRecords { pipeline: self.pipeline.name.clone() }.into());
+        }
         report.run.reads = self.reads().await?;
         let loading = match self.task(&table, source, report).await? {
             Task::Load(loading) => *loading,
@@ -144,7 +163,11 @@ impl Run<'_> {
                 return Ok(Some(LoadOutcome::Unchanged));
             }
         };
-        let Loading { source, idempotency, in_place } = loading;
+        let Loading { source, idempotency, mut in_place } = loading;
+        if let Some(mark) = mark {
+            // Another load since would have left another mark: this one would bring its rows again.
+            in_place.seen = Some(mark.seen);
+        }
         let total_bytes = source.files().iter().map(|file| file.size_bytes).sum();
         self.progress.step("reading", Some(total_bytes));
         let checked = self.check(&table, source, report).await?;
@@ -167,12 +190,26 @@ impl Run<'_> {
         ))
     }
 
-    async fn open(&self) -> Result<Arc<dyn Source>> {
+    /// What the last load of an incremental source left; none for other sources.
+    async fn mark(&self, table: &TableDef) -> Result<Option<Mark>> {
+        if !self.pipeline.source.is_incremental() {
+            return Ok(None);
+        }
+        let (past, seen) = self.committer.past_loads(table).await?;
+        let last = past.iter().rev().find(|load| load.pipeline == self.pipeline.name);
+        Ok(Some(Mark {
+            cursor: last.and_then(|load| load.cursor.clone()),
+            version: last.map(|load| load.version),
+            seen,
+        }))
+    }
+
+    async fn open(&self, cursor: Option<String>) -> Result<Arc<dyn Source>> {
         let scale = self.options.scale.unwrap_or(1.0);
         if !(scale.is_finite() && scale > 0.0) {
             return Err(RunError::Scale { scale }.into());
         }
-        let context = self.sources.clone();
+        let context = SourceContext { cursor, ..self.sources.clone() };
         let def = scaled(self.pipeline.source.clone(), scale);
         let opened = tokio::task::spawn_blocking(move || source::open(&context, &def)).await;
         Ok(opened.map_err(|error| RunError::ReaderLost { source: error.into() })??)

@@ -210,6 +210,42 @@ pub enum SourceError {
         /// What may stand there.
         hint: String,
     },
+    /// A connection that cannot be used, or not for this kind of source.
+    #[error("connection `{connection}` cannot be used: {reason}")]
+    UnfitConnection {
+        /// The connection.
+        connection: String,
+        /// Why.
+        reason: String,
+    },
+    /// A file that is not what its kind says.
+    #[error("`{path}` cannot be read as {kind}: {reason}")]
+    BadFile {
+        /// The file.
+        path: String,
+        /// The kind, as in `JSON`.
+        kind: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// A source that has not given a single record yet.
+    #[error("the source of pipeline `{pipeline}` has no records")]
+    NoRecords {
+        /// The pipeline.
+        pipeline: String,
+    },
+    /// An API that did not answer as it should.
+    #[error("`{path}` of connection `{connection}` cannot be loaded: {reason}")]
+    Api {
+        /// The connection.
+        connection: String,
+        /// The path that was asked for.
+        path: String,
+        /// What it answered instead.
+        reason: String,
+        /// Whether the same request may be answered later.
+        may_pass: bool,
+    },
     /// The generator cannot make a data set.
     #[error("cannot generate `{dataset}`: {reason}")]
     Generate {
@@ -232,6 +268,9 @@ impl Classify for SourceError {
                 ErrorKind::Unavailable
             }
             Self::Connection(error) => error.kind(),
+            Self::Api { may_pass: true, .. } => ErrorKind::Unavailable,
+            Self::Api { may_pass: false, .. } | Self::BadFile { .. } | Self::NoRecords { .. } => ErrorKind::DataQuality,
+            Self::UnfitConnection { .. } => ErrorKind::InvalidInput,
             Self::NeedsConnection { .. } | Self::Refused { .. } => ErrorKind::InvalidInput,
             Self::BadPath { .. } | Self::BadSetting { .. } | Self::Generate { .. } => ErrorKind::InvalidInput,
             Self::Empty { .. }
@@ -286,6 +325,9 @@ impl Classify for SourceError {
             Self::RowTooLong { .. } => "look for a quote that is opened and never closed on that line".into(),
             Self::Changed { .. } => "load it again once nobody writes to it".into(),
             Self::BadSetting { hint, .. } => hint.clone(),
+            Self::UnfitConnection { connection, .. } => format!("look into connections/{connection}.toml"),
+            Self::Api { may_pass: true, .. } => "run the load again later: nothing was committed".into(),
+            Self::Api { .. } => "compare the pipeline's source with what the API's documentation says".into(),
             _ => return None,
         })
     }

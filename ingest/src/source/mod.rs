@@ -7,6 +7,8 @@ mod csv;
 mod error;
 mod file;
 mod geojson;
+mod http;
+mod json;
 mod synthetic;
 pub(crate) mod text;
 
@@ -26,6 +28,7 @@ pub use error::SourceError;
 pub use file::Files;
 pub(crate) use file::hex;
 use geojson::GeoJson;
+use json::Json;
 pub use synthetic::SyntheticRows;
 
 /// Rows that a source hands over at a time.
@@ -78,6 +81,16 @@ pub trait Source: Debug + Send + Sync {
     /// Reads the rows from the beginning. The same rows come in the same order each time.
     fn batches(&self) -> Result<Batches, SourceError>;
 
+    /// Whether it is known before any reading that there are no rows: nothing is new.
+    fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// The mark that the next load of an incremental source begins behind.
+    fn cursor(&self) -> Option<String> {
+        None
+    }
+
     /// What the run's record should say about the rows, once they have been read to the end: what was left out.
     fn notes(&self) -> Vec<String> {
         Vec::new()
@@ -93,6 +106,8 @@ pub struct SourceContext {
     pub connections: Connections,
     /// Drives what a source awaits: opening and reading block a thread of their own.
     pub runtime: tokio::runtime::Handle,
+    /// The mark that the last load of an incremental source left.
+    pub cursor: Option<String>,
 }
 
 /// Opens what a pipeline declares. Blocks while files are hashed.
@@ -100,6 +115,10 @@ pub fn open(context: &SourceContext, def: &SourceDef) -> Result<Arc<dyn Source>,
     Ok(match def {
         SourceDef::Csv(csv) => Arc::new(Files::open_at(context, &csv.location(), &Csv::try_new(csv)?)?),
         SourceDef::GeoJson(geojson) => Arc::new(Files::open_at(context, &geojson.location(), &GeoJson)?),
+        SourceDef::Json(json) => Arc::new(Files::open_at(context, &json.location(), &Json::try_new(json)?)?),
+        SourceDef::Http(def) => http::records(http::open(context, def)?, &def.null_values)?,
+        SourceDef::Ckan(def) => http::records(http::open_ckan(context, def)?, &def.null_values)?,
+        SourceDef::Socrata(def) => http::records(http::open_socrata(context, def)?, &def.null_values)?,
         SourceDef::Synthetic(generator) => Arc::new(SyntheticRows::open(generator)?),
     })
 }
@@ -114,7 +133,9 @@ pub(crate) fn fingerprint(context: &SourceContext, def: &SourceDef) -> Result<Op
 pub(crate) fn check_settings(def: &SourceDef) -> Result<(), SourceError> {
     match def {
         SourceDef::Csv(csv) => Csv::try_new(csv).map(|_| ()),
-        SourceDef::GeoJson(_) => Ok(()),
+        SourceDef::GeoJson(_) | SourceDef::Ckan(_) | SourceDef::Socrata(_) => Ok(()),
+        SourceDef::Json(json) => Json::try_new(json).map(|_| ()),
+        SourceDef::Http(def) => http::check_paging(def),
         SourceDef::Synthetic(generator) => {
             if generator.scale.is_finite() && generator.scale > 0.0 {
                 return Ok(());

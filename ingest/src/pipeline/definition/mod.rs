@@ -15,8 +15,8 @@ pub use check::{CheckDef, CheckRule, OnFail};
 pub use mode::{HistoryMode, OnChangedFile, UpsertMode, WriteMode};
 pub use schedule::{ArrivalDef, CatchUp, RetryDef, ScheduleDays, ScheduleDef};
 pub use source::{
-    CsvSource, DuplicateNames, FileLocation, FooterDef, GeoJsonSource, HeaderDef, HeaderWord, RaggedDef, SourceDef,
-    SyntheticSource,
+    CkanSource, CsvSource, DuplicateNames, FileLocation, FooterDef, GeoJsonSource, HeaderDef, HeaderWord,
+    HttpIncrementalDef, HttpSource, JsonSource, PagingDef, RaggedDef, SocrataSource, SourceDef, SyntheticSource,
 };
 
 /// `pipelines/*.toml`: one declared load. Steps: source → optional SQL transform → checks → write mode.

@@ -3,7 +3,6 @@
 mod decoded;
 mod dialect;
 mod footer;
-mod inspect;
 mod left_out;
 mod names;
 mod reader;
@@ -15,12 +14,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use xiangyun_engine::catalog::RunSource;
 
-use super::file::{Encoding, Format, OpenFile, SourceFile};
+use super::file::{Encoding, Format, OpenFile, SourceFile, inspect};
 use super::{Batches, SourceBatch, SourceError};
 use crate::pipeline::CsvSource;
 use dialect::Dialect;
 use footer::HeldBack;
-use inspect::inspect;
 use left_out::LeftOut;
 use names::column_names;
 use reader::{ENCODING, Reader};

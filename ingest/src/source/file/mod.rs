@@ -6,6 +6,7 @@ mod archive;
 mod content;
 mod encoding;
 mod find;
+mod inspect;
 
 use std::fmt::Debug;
 #[cfg(test)]
@@ -20,11 +21,12 @@ use xiangyun_engine::catalog::RunSource;
 pub(crate) use content::hex;
 #[allow(unused_imports, reason = "for formats that seek")]
 pub(in crate::source) use content::spool;
-pub(in crate::source) use content::{Content, StoredBytes};
+pub(in crate::source) use content::{Content, Spool, StoredBytes};
 pub(in crate::source) use encoding::{Damage, Detector, Encoding, TextDecoder};
 #[cfg(test)]
 use find::find;
 pub(in crate::source) use find::{SourceFile, locate};
+pub(in crate::source) use inspect::inspect;
 
 use super::{Batches, Source, SourceBatch, SourceContext, SourceError};
 use crate::pipeline::FileLocation;
@@ -82,6 +84,15 @@ impl Files {
         let mut files = Vec::new();
         for file in found {
             files.extend(format.open(&file)?);
+        }
+        Self::try_new(files)
+    }
+
+    /// Files that are found already.
+    pub(in crate::source) fn of(found: &[SourceFile], format: &dyn Format) -> Result<Self, SourceError> {
+        let mut files = Vec::new();
+        for file in found {
+            files.extend(format.open(file)?);
         }
         Self::try_new(files)
     }

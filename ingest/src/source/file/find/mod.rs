@@ -41,7 +41,7 @@ impl SourceFile {
     }
 
     /// A file that was fetched.
-    fn fetched(path: PathBuf, name: String, spool: &Arc<Spool>) -> Self {
+    pub(in crate::source) fn fetched(path: PathBuf, name: String, spool: &Arc<Spool>) -> Self {
         Self { spool: Some(Arc::clone(spool)), ..Self::local(path, name) }
     }
 }

@@ -4,8 +4,8 @@ use std::sync::mpsc::{channel, sync_channel};
 
 use xiangyun_engine::catalog::RunSource;
 
-use super::super::SourceError;
-use super::super::file::{Content, Detector, Encoding, SourceFile};
+use super::{Content, Detector, Encoding, SourceFile};
+use crate::source::SourceError;
 
 /// Bytes looked at at a time.
 const PIECE_BYTES: usize = 256 << 10;
@@ -17,7 +17,10 @@ const BEHIND: usize = 4;
 const LARGE_BYTES: usize = 4 << 20;
 
 /// Hashes a file and decides its encoding, unless that is `declared`.
-pub(super) fn inspect(file: &SourceFile, declared: Option<Encoding>) -> Result<(Encoding, RunSource), SourceError> {
+pub(in crate::source) fn inspect(
+    file: &SourceFile,
+    declared: Option<Encoding>,
+) -> Result<(Encoding, RunSource), SourceError> {
     let mut content = Content::open(file)?;
     let mut detector = Detector::default();
     let look = |piece: &[u8]| {
