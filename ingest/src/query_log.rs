@@ -14,12 +14,19 @@ use xiangyun_engine::storage::Storage;
 use crate::commit::Committer;
 
 /// Records that wait to be written; further ones are counted and left out, since no query waits for its record.
-const WAITING: usize = 65_536;
+const WAITING: usize = 8_192;
+/// Bytes of a statement that are kept: with the records that may wait, this bounds the memory.
+const STATEMENT_BYTES: usize = 4 << 10;
 /// Records of one commit.
 const MOST: usize = 10_000;
 /// How long the first record of a commit waits for others: a busy server makes few commits, and a quiet one is not far
 /// behind.
 const GATHER: Duration = Duration::from_secs(10);
+/// Attempts to write a group, and the pause before the second one; it doubles.
+const ATTEMPTS: u32 = 3;
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// How long the end of a server waits for its last records.
+const CLOSE_LIMIT: Duration = Duration::from_secs(15);
 
 /// Writes the records of queries to the lake, many in one commit. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -45,16 +52,21 @@ impl QueryLog {
         // Closed already where nobody takes it.
         let _ = self.stop.send(()).await;
         if let Some(task) = self.task.lock().await.take()
-            && let Err(error) = task.await
+            && tokio::time::timeout(CLOSE_LIMIT, task).await.is_err()
         {
-            tracing::warn!(%error, "records of queries were lost");
+            tracing::warn!("the last records of queries were not written: the lake did not answer in time");
         }
     }
 }
 
 impl QuerySink for QueryLog {
-    fn record(&self, record: QueryRecord) {
+    fn record(&self, mut record: QueryRecord) {
         LogQueries.record(record.clone());
+        if record.statement.len() > STATEMENT_BYTES {
+            record.statement.truncate(record.statement.floor_char_boundary(STATEMENT_BYTES));
+            record.statement.push('…');
+            record.statement.shrink_to_fit();
+        }
         if self.records.try_send(record).is_err() {
             let count = self.left_out.fetch_add(1, Ordering::Relaxed) + 1;
             if count.is_power_of_two() {
@@ -89,11 +101,24 @@ impl Writer {
                 }
             }
             self.commits += 1;
-            let committed = self.committer.append_queries(&batch, self.process, self.commits).await;
-            if let Err(error) = committed {
-                tracing::warn!(count = batch.len(), error = %error.chain(), "records of queries were not written");
-            }
+            self.write(&batch).await;
             batch.clear();
+        }
+    }
+}
+
+impl Writer {
+    /// Writes a group; again where the lake is out of reach. The commit's name makes it one, however often it is tried.
+    async fn write(&self, batch: &[QueryRecord]) {
+        let mut pause = FIRST_PAUSE;
+        for attempt in 1..=ATTEMPTS {
+            let Err(error) = self.committer.append_queries(batch, self.process, self.commits).await else { return };
+            if attempt == ATTEMPTS || !error.kind().is_retryable() {
+                tracing::warn!(count = batch.len(), error = %error.chain(), "records of queries were not written");
+                return;
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
         }
     }
 }

@@ -462,8 +462,8 @@ async fn many_rows_become_many_files_in_bounded_memory() {
             people(&rows)
         })
         .collect();
-    // A row has 8 bytes of id, 6 of text and 4 of offset.
-    let options = WriterOptions { file_memory_bytes: 10 * 18_000, ..WriterOptions::default() };
+    // A row has 8 bytes of id, 6 of text, 4 of offset, and 4 + 4 + 8 of the hidden columns: run, file and line.
+    let options = WriterOptions { file_memory_bytes: 10 * 34_000, ..WriterOptions::default() };
     let files = stage_with(&storage, &table, &batches, options).await;
     assert_eq!((files.rows(), files.files()), (50_000, 5));
     let run = run(&table, "r", files.rows());
