@@ -164,7 +164,7 @@ impl Pages<'_> {
         })?;
         if let Some(field) = self.field {
             for record in &records {
-                let value = at(record, &format!("/{field}")).map(|value| plain(value));
+                let value = at(record, &format!("/{field}")).map(plain);
                 *cursor = cursor.take().max(value.filter(|value| value != "null"));
             }
         }
