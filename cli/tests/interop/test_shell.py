@@ -72,7 +72,9 @@ def test_shell(lake):
         shell.send("\\dt\r")
         shell.expect(r"civil|approvals|market")
         shell.send("\\df working_days_between\r")
-        shell.expect(r"working_days_between")
+        # Its description, which is no echo of what was typed, and then the editor that waits for the next line.
+        shell.expect(r"Number of working days")
+        shell.expect(r"xiangyun> ")
         shell.send("select no_such_column from information_schema.tables;\r")
         shell.expect(r"unknown column `no_such_column`")
         # Ctrl-C ends the query, not the shell: this one would run for hours.
