@@ -173,6 +173,7 @@ impl Lake {
             rows_deleted: 0,
             redo_of: None,
             cursor: None,
+            columns: Vec::new(),
             reads: Vec::new(),
             trigger: None,
             due_at: None,

@@ -181,6 +181,9 @@ pub struct RunRecord {
     /// The tables that its transform read, each at one version.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reads: Vec<RunRead>,
+    /// The columns that its sources had, before any transform.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
     /// What started it, where it was not a person: `schedule`, `after`, `arrival`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger: Option<String>,
@@ -216,6 +219,7 @@ impl RunRecord {
             rows_deleted: 0,
             redo_of: None,
             reads: Vec::new(),
+            columns: Vec::new(),
             trigger: None,
             due_at: None,
             started_at: now,

@@ -23,6 +23,8 @@ pub struct PastLoad {
     pub cursor: Option<String>,
     /// The run that it made again.
     pub redo_of: Option<String>,
+    /// The columns that its sources had.
+    pub columns: Vec<String>,
 }
 
 /// The loads of one table, as far as they have been read. A commit never changes, so that only new ones are.
@@ -66,6 +68,7 @@ async fn read(log: &TableLog, version: u64) -> Result<Option<PastLoad>> {
         sources: run.sources,
         cursor: run.cursor,
         redo_of: run.redo_of,
+        columns: run.columns,
     }))
 }
 

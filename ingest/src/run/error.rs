@@ -17,6 +17,9 @@ pub(crate) enum RunError {
     /// Columns that do not become the table's.
     #[error("the rows of pipeline `{pipeline}` do not fit `{table}`: {}", list(.faults))]
     Columns { pipeline: String, table: String, faults: Vec<MismatchedColumn> },
+    /// Columns that are not those they were.
+    #[error("the columns of pipeline `{pipeline}`'s source have changed: {change}")]
+    Drift { pipeline: String, change: String, hint: String },
     /// A check that cannot run.
     #[error("check {number} of pipeline `{pipeline}` cannot run: {message}")]
     Check { pipeline: String, number: usize, message: String, hint: Option<String> },
@@ -88,7 +91,9 @@ impl Classify for RunError {
                 ErrorKind::InvalidInput
             }
             Self::Transform { .. } => ErrorKind::Sql,
-            Self::Stopped { .. } | Self::Evaluate { .. } | Self::FileChanged { .. } => ErrorKind::DataQuality,
+            Self::Stopped { .. } | Self::Drift { .. } | Self::Evaluate { .. } | Self::FileChanged { .. } => {
+                ErrorKind::DataQuality
+            }
             Self::Unbalanced { .. } | Self::Staged { .. } | Self::Identity { .. } | Self::ReaderLost { .. } => {
                 ErrorKind::Internal
             }
@@ -106,6 +111,7 @@ impl Classify for RunError {
                 Some("name the source's column in the pipeline's [columns], or write a transform".into())
             }
             Self::Check { hint, .. } => hint.clone(),
+            Self::Drift { hint, .. } => Some(hint.clone()),
             Self::Stopped { .. } => {
                 Some("correct the file, or let the check reject or warn instead; nothing was committed".into())
             }

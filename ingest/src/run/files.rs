@@ -8,7 +8,7 @@ use xiangyun_engine::catalog::RunSource;
 
 use crate::commit::{PastLoad, TakenOut};
 use crate::pipeline::OnChangedFile;
-use crate::source::{Batches, Source, SourceError};
+use crate::source::{Batches, Drift, Source, SourceError};
 
 /// A file whose name was loaded with other content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +119,10 @@ impl Source for SomeFiles {
         let own = |note: &String| self.files.iter().any(|file| note.starts_with(&format!("`{}`: ", file.path)));
         self.source.notes().into_iter().filter(own).collect()
     }
+
+    fn drift(&self) -> Drift {
+        self.source.drift()
+    }
 }
 
 #[cfg(test)]
@@ -132,7 +136,15 @@ mod tests {
 
     fn load(version: u64, files: &[(&str, &str)]) -> PastLoad {
         let sources = files.iter().map(|(path, sha256)| file(path, sha256)).collect();
-        PastLoad { version, run_id: format!("r{version}"), pipeline: "p".into(), sources, cursor: None, redo_of: None }
+        PastLoad {
+            version,
+            run_id: format!("r{version}"),
+            pipeline: "p".into(),
+            sources,
+            cursor: None,
+            redo_of: None,
+            columns: Vec::new(),
+        }
     }
 
     fn among(files: &[(&str, &str)], past: &[PastLoad], policy: OnChangedFile) -> NewFiles {

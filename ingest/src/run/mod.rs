@@ -1,5 +1,6 @@
 //! One run of a pipeline: read, transform, check, commit. A run that fails leaves the lake as it was.
 
+mod drift;
 mod error;
 mod files;
 mod gate;
@@ -32,6 +33,7 @@ use crate::observe::RunObserver;
 use crate::pipeline::{PipelineDef, SOURCE, SourceDef, parse_transform, tables_of};
 use crate::progress::Progress;
 use crate::source::{self, Source, SourceContext, SourceError};
+use drift::Shape;
 pub(crate) use error::RunError;
 use gate::Gate;
 use quarantine::Quarantine;
@@ -154,6 +156,9 @@ impl Run<'_> {
         if source.is_empty() {
             return Err(SourceError::NoRecords { pipeline: self.pipeline.name.clone() }.into());
         }
+        report.run.columns = source.schema().fields().iter().map(|field| field.name().clone()).collect();
+        let Shape { source, table, notes } = self.shape(table, source).await?;
+        report.run.notes = notes;
         report.run.reads = self.reads().await?;
         let loading = match self.task(&table, source, report).await? {
             Task::Load(loading) => *loading,

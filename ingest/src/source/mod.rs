@@ -4,6 +4,7 @@
 //! from the hashes alone that it has nothing to do. Rows then come in batches, each row with its place in the file.
 
 mod csv;
+mod drift;
 mod error;
 mod file;
 mod geojson;
@@ -24,6 +25,7 @@ use xiangyun_engine::catalog::RunSource;
 use crate::connection::Connections;
 use crate::pipeline::SourceDef;
 use csv::Csv;
+pub use drift::{Drift, PartialColumn, WidenedColumn};
 pub use error::SourceError;
 pub use file::Files;
 pub(crate) use file::hex;
@@ -59,12 +61,12 @@ pub struct UnreadableRow {
     pub reason: &'static str,
     /// What is wrong, in words.
     pub message: String,
-    /// The row's text as it stands in the file, cut off at [`RAW_LIMIT_BYTES`].
+    /// The row's text as it stands in the file, whole up to [`RAW_LIMIT_BYTES`].
     pub raw: String,
 }
 
-/// Bytes of a rejected row's text that are kept.
-pub const RAW_LIMIT_BYTES: usize = 8 << 10;
+/// Bytes of a rejected row's text that are kept: all of the longest row that a delimited file may have.
+pub const RAW_LIMIT_BYTES: usize = 1 << 20;
 
 /// The batches of one reading. It blocks while it reads: run it on a thread that may.
 pub type Batches = Box<dyn Iterator<Item = Result<SourceBatch, SourceError>> + Send>;
@@ -94,6 +96,11 @@ pub trait Source: Debug + Send + Sync {
     /// What the run's record should say about the rows, once they have been read to the end: what was left out.
     fn notes(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// How the columns of its files differ; [`Self::schema`] has those of all.
+    fn drift(&self) -> Drift {
+        Drift::default()
     }
 }
 

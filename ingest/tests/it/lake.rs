@@ -60,6 +60,7 @@ pub(crate) fn run(table: &TableDef, run_id: &str, rows: u64) -> RunRecord {
         redo_of: None,
         cursor: None,
         reads: Vec::new(),
+        columns: Vec::new(),
         trigger: None,
         due_at: None,
         error: None,

@@ -5,6 +5,7 @@ mod commit;
 mod containers;
 mod delimited;
 mod docs;
+mod drift;
 mod durability;
 mod example;
 mod figures;

@@ -1,6 +1,7 @@
 //! `pipelines/*.toml`.
 
 mod check;
+mod drift;
 mod mode;
 mod schedule;
 mod source;
@@ -12,6 +13,7 @@ use xiangyun_engine::catalog::TableName;
 use xiangyun_engine::project::Resource;
 
 pub use check::{CheckDef, CheckRule, OnFail};
+pub use drift::SchemaPolicy;
 pub use mode::{HistoryMode, OnChangedFile, UpsertMode, WriteMode};
 pub use schedule::{ArrivalDef, CatchUp, RetryDef, ScheduleDays, ScheduleDef};
 pub use source::{
@@ -34,6 +36,13 @@ pub struct PipelineDef {
     /// Table column → source column, where their names differ (`uscc = "统一社会信用代码"`).
     #[serde(default)]
     pub columns: IndexMap<String, String>,
+    /// What is done where the source's columns are not those they were. Unless said, files with other columns than the
+    /// first fail the load, and columns that the table does not have are left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<SchemaPolicy>,
+    /// Source column → the name that it has in other files (`"企业名称" = "名称"`): both are one column, of the first name.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub renamed: IndexMap<String, String>,
     /// SQL between source and checks.
     pub transform: Option<TransformDef>,
     /// Checks beyond the contract's own (type, nullability).

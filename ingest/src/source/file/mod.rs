@@ -13,8 +13,7 @@ use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use sha2::{Digest, Sha256};
 use xiangyun_engine::catalog::RunSource;
 
@@ -28,6 +27,7 @@ use find::find;
 pub(in crate::source) use find::{SourceFile, locate};
 pub(in crate::source) use inspect::inspect;
 
+use super::drift::{self, Drift};
 use super::{Batches, Source, SourceBatch, SourceContext, SourceError};
 use crate::pipeline::FileLocation;
 
@@ -62,6 +62,7 @@ pub struct Files {
     files: Arc<Vec<Box<dyn OpenFile>>>,
     records: Vec<RunSource>,
     schema: SchemaRef,
+    drift: Drift,
 }
 
 impl Files {
@@ -97,14 +98,12 @@ impl Files {
         Self::try_new(files)
     }
 
-    /// One source of files that have the same columns.
+    /// One source with the columns of all files.
     fn try_new(files: Vec<Box<dyn OpenFile>>) -> Result<Self, SourceError> {
-        let schema = files.first().map_or_else(|| Arc::new(Schema::empty()), |file| file.schema());
-        for file in files.iter().skip(1) {
-            same_columns(files[0].record(), &schema, file.record(), &file.schema())?;
-        }
+        let columns: Vec<_> = files.iter().map(|file| (file.record().path.as_str(), file.schema())).collect();
+        let (schema, drift) = drift::union(&columns)?;
         let records = files.iter().map(|file| file.record().clone()).collect();
-        Ok(Self { files: Arc::new(files), records, schema })
+        Ok(Self { files: Arc::new(files), records, schema, drift })
     }
 }
 
@@ -126,7 +125,7 @@ impl Source for Files {
                 if let Some(batches) = &mut open
                     && let Some(batch) = batches.next()
                 {
-                    return Ok(Some(in_schema(batch?, &schema)));
+                    return drift::in_schema(batch?, &schema).map(Some);
                 }
                 let Some(file) = files.get(next) else { return Ok(None) };
                 next += 1;
@@ -139,6 +138,10 @@ impl Source for Files {
 
     fn notes(&self) -> Vec<String> {
         self.files.iter().flat_map(|file| file.notes()).collect()
+    }
+
+    fn drift(&self) -> Drift {
+        self.drift.clone()
     }
 }
 
@@ -162,35 +165,4 @@ pub(in crate::source) fn fingerprint(
         hash.update(format!("{}\n{bytes}\n{nanos}\n", file.name));
     }
     Ok(Some(hex(&hash.finalize())))
-}
-
-/// The rows with the source's columns in their order; those that the file lacks are missing values.
-fn in_schema(rows: SourceBatch, schema: &SchemaRef) -> SourceBatch {
-    if rows.batch.schema_ref() == schema {
-        return rows;
-    }
-    let count = rows.batch.num_rows();
-    let column = |field: &Arc<arrow::datatypes::Field>| match rows.batch.column_by_name(field.name()) {
-        Some(column) => Arc::clone(column),
-        None => new_null_array(field.data_type(), count),
-    };
-    let columns = schema.fields().iter().map(column).collect();
-    let options = RecordBatchOptions::new().with_row_count(Some(count));
-    let batch = RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
-        .expect("the files' columns have the source's types");
-    SourceBatch { batch, ..rows }
-}
-
-fn same_columns(first: &RunSource, expected: &Schema, file: &RunSource, found: &Schema) -> Result<(), SourceError> {
-    let (expected, found) = (expected.fields(), found.fields());
-    let difference = match expected.iter().zip(found).position(|(expected, found)| expected != found) {
-        Some(at) if expected[at].name() == found[at].name() => {
-            let (is, wanted) = (found[at].data_type(), expected[at].data_type());
-            format!("column `{}` is {is} and not {wanted}", found[at].name())
-        }
-        Some(at) => format!("column {} is `{}` and not `{}`", at + 1, found[at].name(), expected[at].name()),
-        None if expected.len() == found.len() => return Ok(()),
-        None => format!("it has {} and not {}", found.len(), expected.len()),
-    };
-    Err(SourceError::HeaderDiffers { path: file.path.clone(), first: first.path.clone(), difference })
 }
