@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use xiangyun_engine::catalog::{ColumnType, TableDef};
 
 use super::places::{FILE_COLUMN, LINE_COLUMN};
+use super::written::Form;
 
 /// How one column of the table is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub(crate) struct ColumnPlan {
 pub(crate) enum Step {
     /// Read as text.
     Parse,
+    /// Read as text of a declared form.
+    Written(Form),
     /// Converted, and refused where the way back does not give the same value.
     Convert,
 }

@@ -8,7 +8,9 @@ mod expression;
 mod places;
 mod rules;
 mod typed;
+mod unique;
 mod values;
+mod written;
 
 pub use cast::MismatchedColumn;
 pub(crate) use cast::{ColumnPlan, plan_columns};
@@ -17,7 +19,9 @@ pub use places::Place;
 pub(crate) use places::{FILE_COLUMN, LINE_COLUMN, Places};
 pub(crate) use rules::{CheckContext, CheckKey, CompiledCheck, Failure, compile, implied};
 pub(crate) use typed::type_columns;
+pub(crate) use unique::{TABLE_LIMIT, Values};
 pub(crate) use values::parse_column;
+pub(crate) use written::{apply as apply_written, faults as written_faults};
 
 /// A row that is not loaded, or that is loaded with a warning.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,13 +1,14 @@
 //! Declared checks, compiled once a load and run on typed batches.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, Scalar, StringArray};
 use arrow::compute::cast;
 use arrow::compute::kernels::cmp::{gt, lt};
-use arrow::datatypes::{DataType, SchemaRef};
-use chrono::NaiveDate;
+use arrow::datatypes::{DataType, Date32Type, SchemaRef, TimestampMicrosecondType};
+use chrono::{DateTime, Datelike, NaiveDate};
+use chrono_tz::Asia::Shanghai;
 use datafusion::common::DataFusionError;
 use regex::Regex;
 use xiangyun_engine::catalog::{CodeList, ColumnType, TableDef};
@@ -15,8 +16,11 @@ use xiangyun_engine::clock::Clock;
 use xiangyun_engine::functions::Reference;
 use xiangyun_engine::functions::gov_codes::Divisions;
 
-use super::codes::{NotOnList, check_division, check_identity_number, check_uscc};
+use super::codes::{
+    NotOnList, check_division, check_division_as_of, check_identity_number, check_industry, check_uscc,
+};
 use super::expression::{Expressions, Predicate};
+use super::unique::Values;
 use super::values;
 use crate::pipeline::{CheckDef, CheckRule, OnFail};
 use crate::source::text::truncated;
@@ -45,11 +49,29 @@ pub(crate) struct CompiledCheck {
 enum Test {
     NotNull,
     Uscc,
-    IdentityNumber { today: NaiveDate },
+    IdentityNumber {
+        today: NaiveDate,
+    },
     Division(Arc<Divisions>),
-    OneOf { texts: HashSet<String> },
+    /// With the position of the date column.
+    DivisionAsOf(Arc<Divisions>, usize),
+    Industry,
+    Unique {
+        seen: Values,
+        in_table: bool,
+    },
+    Length(u32, u32),
+    OneOf {
+        texts: HashSet<String>,
+    },
     Pattern(Regex, String),
-    Between { low: ArrayRef, high: ArrayRef, shown: String },
+    /// `shown` says what the bounds are.
+    Between {
+        low: Option<ArrayRef>,
+        high: Option<ArrayRef>,
+        reason: &'static str,
+        shown: String,
+    },
     Expression(Predicate, String),
 }
 
@@ -59,6 +81,8 @@ pub(crate) struct CheckContext {
     divisions: Arc<Divisions>,
     clock: Arc<dyn Clock>,
     expressions: Expressions,
+    /// By column: the values that the table has, for checks that compare with them.
+    in_table: HashMap<String, Values>,
 }
 
 impl CheckContext {
@@ -67,7 +91,13 @@ impl CheckContext {
             divisions: Arc::clone(&reference.divisions),
             clock: Arc::clone(clock),
             expressions: Expressions::try_new(reference, clock)?,
+            in_table: HashMap::new(),
         })
+    }
+
+    /// Says which values the table has in `column`.
+    pub(crate) fn set_values(&mut self, column: &str, values: Values) {
+        self.in_table.insert(column.to_owned(), values);
     }
 }
 
@@ -152,6 +182,34 @@ pub(crate) fn compile(
             text_only("`identity-number`").map(|()| Test::IdentityNumber { today: context.clock.today() })?
         }
         CheckRule::Division => text_only("`division`").map(|()| Test::Division(Arc::clone(&context.divisions)))?,
+        CheckRule::DivisionAsOf(day) => {
+            text_only("`division-as-of`")?;
+            let dated = |column: &xiangyun_engine::catalog::ColumnDef| {
+                column.name == *day && matches!(column.column_type, ColumnType::Date | ColumnType::Timestamp)
+            };
+            let Some(position) = table.columns.iter().position(dated) else {
+                let message = format!("`{}` has no date or timestamp column `{day}`", table.name);
+                return Err(fault(
+                    CheckKey::Rule,
+                    message,
+                    Some("name the column that says when the code was written"),
+                ));
+            };
+            Test::DivisionAsOf(Arc::clone(&context.divisions), position)
+        }
+        CheckRule::Industry => text_only("`industry`").map(|()| Test::Industry)?,
+        CheckRule::Unique => Test::Unique { seen: Values::default(), in_table: false },
+        CheckRule::UniqueInTable => {
+            Test::Unique { seen: context.in_table.get(name).cloned().unwrap_or_default(), in_table: true }
+        }
+        CheckRule::Length(least, most) => {
+            text_only("`length`")?;
+            if least > most {
+                let message = format!("no text has {least} characters at least and {most} at the most");
+                return Err(fault(CheckKey::Rule, message, Some("write the lower bound first")));
+            }
+            Test::Length(*least, *most)
+        }
         CheckRule::OneOf(allowed) => {
             let mut texts = HashSet::with_capacity(allowed.len());
             for text in allowed {
@@ -174,7 +232,16 @@ pub(crate) fn compile(
                 let message = format!("nothing lies between {low} and {high}");
                 return Err(fault(CheckKey::Rule, message, Some("write the lower bound first")));
             }
-            Test::Between { low: low_value, high: high_value, shown: format!("{low} and {high}") }
+            let shown = format!("does not lie between {low} and {high}");
+            Test::Between { low: Some(low_value), high: Some(high_value), reason: "BETWEEN", shown }
+        }
+        CheckRule::AtLeast(low) => {
+            let shown = format!("is less than {low}");
+            Test::Between { low: Some(setting(low)?), high: None, reason: "AT_LEAST", shown }
+        }
+        CheckRule::AtMost(high) => {
+            let shown = format!("is greater than {high}");
+            Test::Between { low: None, high: Some(setting(high)?), reason: "AT_MOST", shown }
         }
         CheckRule::Expression(_) => unreachable!("returned above"),
     };
@@ -183,8 +250,29 @@ pub(crate) fn compile(
 }
 
 impl CompiledCheck {
-    /// The rows of `batch` that do not pass. A missing value passes every rule but `not-null`.
-    pub(crate) fn failures(&self, batch: &RecordBatch) -> Result<Vec<Failure>, DataFusionError> {
+    /// The rows of `batch` that do not pass. A missing value passes every rule but `not-null`. Rows that are
+    /// `left_out` already are no earlier ones for others.
+    pub(crate) fn failures(
+        &mut self,
+        batch: &RecordBatch,
+        left_out: &dyn Fn(usize) -> bool,
+    ) -> Result<Vec<Failure>, DataFusionError> {
+        if let (Some((index, name)), Test::Unique { seen, in_table }) = (&self.column, &mut self.test) {
+            let texts = as_text(batch.column(*index))?;
+            let place = if *in_table { "of this load or of the table" } else { "of this load" };
+            let failure = |row: usize| Failure {
+                row,
+                column: Some(name.clone()),
+                rule: Some(self.label.clone()),
+                reason: "UNIQUE".into(),
+                message: format!("`{}` stands in an earlier row {place}", truncated(texts.value(row), 200)),
+            };
+            return Ok(seen.repeated(&texts, left_out).into_iter().map(failure).collect());
+        }
+        self.stateless_failures(batch)
+    }
+
+    fn stateless_failures(&self, batch: &RecordBatch) -> Result<Vec<Failure>, DataFusionError> {
         let Some((index, name)) = &self.column else {
             let Test::Expression(predicate, sql) = &self.test else { return Ok(Vec::new()) };
             return Ok(self.expression_failures(&predicate.evaluate(batch)?, sql));
@@ -214,6 +302,30 @@ impl CompiledCheck {
             Test::Uscc => each_text(&check_uscc),
             Test::IdentityNumber { today } => each_text(&|text| check_identity_number(text, *today)),
             Test::Division(divisions) => each_text(&|text| check_division(text, divisions)),
+            Test::DivisionAsOf(divisions, day) => {
+                let years = years(batch.column(*day))?;
+                let texts = values.as_string::<i32>().iter().zip(years).enumerate();
+                texts
+                    .filter_map(|(row, (text, year))| {
+                        // Without a day, at some time is all that can be asked.
+                        let checked = match (text?, year) {
+                            (text, Some(year)) => check_division_as_of(text, year, divisions),
+                            (text, None) => check_division(text, divisions),
+                        };
+                        let (reason, message) = checked.err()?;
+                        Some(failure(row, &reason, message))
+                    })
+                    .collect()
+            }
+            Test::Industry => each_text(&check_industry),
+            Test::Length(least, most) => each_text(&|text| {
+                let length = text.chars().count();
+                if (*least as usize..=*most as usize).contains(&length) {
+                    return Ok(());
+                }
+                let message = format!("`{}` has {length} characters and not {least} to {most}", truncated(text, 200));
+                Err(("LENGTH".into(), message))
+            }),
             Test::Pattern(whole, pattern) => each_text(&|text| {
                 if whole.is_match(text) {
                     return Ok(());
@@ -230,18 +342,20 @@ impl CompiledCheck {
                     })
                     .collect()
             }
-            Test::Between { low, high, shown } => {
-                let below = lt(values, &Scalar::new(Arc::clone(low)))?;
-                let above = gt(values, &Scalar::new(Arc::clone(high)))?;
+            Test::Between { low, high, reason, shown } => {
+                let below = low.as_ref().map(|low| lt(values, &Scalar::new(Arc::clone(low)))).transpose()?;
+                let above = high.as_ref().map(|high| gt(values, &Scalar::new(Arc::clone(high)))).transpose()?;
+                let beyond = |found: &Option<BooleanArray>, row| found.as_ref().is_some_and(|found| found.value(row));
                 let texts = as_text(values)?;
                 (0..values.len())
-                    .filter(|row| values.is_valid(*row) && (below.value(*row) || above.value(*row)))
+                    .filter(|row| values.is_valid(*row) && (beyond(&below, *row) || beyond(&above, *row)))
                     .map(|row| {
                         let text = truncated(texts.value(row), 200);
-                        failure(row, "BETWEEN", format!("`{text}` does not lie between {shown}"))
+                        failure(row, reason, format!("`{text}` {shown}"))
                     })
                     .collect()
             }
+            Test::Unique { .. } => Vec::new(),
             Test::Expression(predicate, sql) => self.expression_failures(&predicate.evaluate(batch)?, sql),
         })
     }
@@ -266,11 +380,31 @@ fn rule_name(rule: &CheckRule) -> &'static str {
         CheckRule::Uscc => "uscc",
         CheckRule::IdentityNumber => "identity-number",
         CheckRule::Division => "division",
+        CheckRule::DivisionAsOf(_) => "division-as-of",
+        CheckRule::Industry => "industry",
+        CheckRule::Unique => "unique",
+        CheckRule::UniqueInTable => "unique-in-table",
+        CheckRule::Length(..) => "length",
+        CheckRule::AtLeast(_) => "at-least",
+        CheckRule::AtMost(_) => "at-most",
         CheckRule::OneOf(_) => "one-of",
         CheckRule::Pattern(_) => "pattern",
         CheckRule::Between(..) => "between",
         CheckRule::Expression(_) => "expression",
     }
+}
+
+/// The years of dates, or of instants as a clock in China showed them.
+fn years(days: &ArrayRef) -> Result<Vec<Option<i32>>, DataFusionError> {
+    if let Some(instants) = days.as_primitive_opt::<TimestampMicrosecondType>() {
+        let year = |micros| Some(DateTime::from_timestamp_micros(micros)?.with_timezone(&Shanghai).year());
+        return Ok(instants.iter().map(|micros| year(micros?)).collect());
+    }
+    let dates = cast(days, &DataType::Date32)?;
+    let dates = dates.as_primitive::<Date32Type>();
+    Ok((0..dates.len())
+        .map(|row| dates.is_valid(row).then(|| dates.value_as_date(row))?.map(|day| day.year()))
+        .collect())
 }
 
 fn as_text(values: &ArrayRef) -> Result<StringArray, DataFusionError> {

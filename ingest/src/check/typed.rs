@@ -12,6 +12,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use super::cast::{ColumnPlan, Step};
 use super::rules::Failure;
 use super::values::parse_column;
+use super::written::parse_written;
 
 /// Typed rows and what is wrong with some of them.
 #[derive(Debug)]
@@ -37,13 +38,17 @@ pub(crate) fn type_columns(
                 let texts = cast(input, &DataType::Utf8)?;
                 parse_column(texts.as_string::<i32>(), plan.column_type)
             }
+            Step::Written(form) => {
+                let texts = cast(input, &DataType::Utf8)?;
+                parse_written(texts.as_string::<i32>(), plan.column_type, form)?
+            }
             Step::Convert => convert(input, plan)?,
         };
         failures.extend(bad.iter().map(|bad| Failure {
             row: bad.row,
             column: Some(plan.name.clone()),
             rule: None,
-            reason: "TYPE".into(),
+            reason: bad.reason.into(),
             message: bad.message.clone(),
         }));
         if !plan.nullable && array.null_count() > 0 {
@@ -86,6 +91,7 @@ fn convert(input: &ArrayRef, plan: &ColumnPlan) -> Result<(ArrayRef, Vec<super::
     let formatter = ArrayFormatter::try_new(&unpacked, &FormatOptions::default())?;
     let bad = (0..lost.len()).filter(|row| lost.value(*row)).map(|row| super::values::Unreadable {
         row,
+        reason: "TYPE",
         message: format!("`{}` does not fit {} without loss", formatter.value(row), plan.column_type),
     });
     let bad = bad.collect();

@@ -21,6 +21,8 @@ const UNIX_EPOCH_FROM_CE: i32 = 719_163;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unreadable {
     pub(crate) row: usize,
+    /// Reason code.
+    pub(crate) reason: &'static str,
     pub(crate) message: String,
 }
 
@@ -35,7 +37,8 @@ pub(crate) fn parse_column(texts: &StringArray, column_type: ColumnType) -> (Arr
                 builder.append_option(parsed.as_ref().copied().unwrap_or_default());
                 if let Err(reason) = parsed {
                     let text = crate::source::text::truncated(text.unwrap_or_default(), 200);
-                    bad.push(Unreadable { row, message: format!("`{text}` is not a {column_type}: {reason}") });
+                    let message = format!("`{text}` is not a {column_type}: {reason}");
+                    bad.push(Unreadable { row, reason: "TYPE", message });
                 }
             }
             Arc::new(builder.finish()) as ArrayRef
@@ -69,7 +72,7 @@ pub(super) fn parse(texts: &StringArray, column_type: ColumnType) -> Result<Arra
 
 /// Numbers and dates are compared in their plain form: full-width digits and signs become ASCII (NFKC), padding at
 /// the ends goes. Names are never treated like this: it changes characters.
-fn plain(text: &str) -> Cow<'_, str> {
+pub(super) fn plain(text: &str) -> Cow<'_, str> {
     let text = trimmed(text);
     if text.is_ascii() {
         return Cow::Borrowed(text);
@@ -154,14 +157,14 @@ pub(super) fn decimal(text: &str, precision: u8, scale: u8) -> Result<i128, &'st
     Ok(if negative { -value } else { value })
 }
 
-fn days(date: NaiveDate) -> i32 {
+pub(super) fn days(date: NaiveDate) -> i32 {
     date.num_days_from_ce() - UNIX_EPOCH_FROM_CE
 }
 
 /// A calendar day as agencies write it: `2019-03-26`, `2019/3/26`, `2019.03.26`, `20190326`, `2019年3月26日`,
 /// `二〇一九年三月二十六日`, in half- or full-width digits; midnight behind it does no harm. Never a month, never two
 /// digits for the year.
-fn date(text: &str) -> Result<NaiveDate, &'static str> {
+pub(super) fn date(text: &str) -> Result<NaiveDate, &'static str> {
     const NO_DATE: &str = "it is no calendar day";
     let plain = plain(text);
     if let Some(date) = iso_date(&plain) {

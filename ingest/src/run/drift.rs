@@ -184,7 +184,7 @@ fn with_missing(
     notes: &mut Vec<String>,
 ) -> Result<Arc<dyn Source>, RunError> {
     let (schema, drift) = (source.schema(), source.drift());
-    let input = |column: &ColumnDef| pipeline.columns.get(&column.name).unwrap_or(&column.name).clone();
+    let input = |column: &ColumnDef| pipeline.input_of(&column.name).to_owned();
     // A file has a column under its present name or an earlier one.
     let is_whole = |input: &str| {
         let old = pipeline.renamed.get(input).and_then(|old| drift.partial(old));
@@ -223,11 +223,7 @@ fn grown(
     schema: &Schema,
     notes: &mut Vec<String>,
 ) -> Result<Arc<TableDef>, RunError> {
-    let used: HashSet<&str> = table
-        .columns
-        .iter()
-        .map(|column| pipeline.columns.get(&column.name).unwrap_or(&column.name).as_str())
-        .collect();
+    let used: HashSet<&str> = table.columns.iter().map(|column| pipeline.input_of(&column.name)).collect();
     let unknown: Vec<&Field> =
         schema.fields().iter().map(AsRef::as_ref).filter(|field| !used.contains(field.name().as_str())).collect();
     if unknown.is_empty() {

@@ -20,12 +20,18 @@ pub(crate) enum RunError {
     /// Columns that are not those they were.
     #[error("the columns of pipeline `{pipeline}`'s source have changed: {change}")]
     Drift { pipeline: String, change: String, hint: String },
+    /// A form that a column cannot have.
+    #[error("`written` of column `{column}` in pipeline `{pipeline}`: {message}")]
+    Written { pipeline: String, column: String, message: String, hint: &'static str },
     /// A check that cannot run.
     #[error("check {number} of pipeline `{pipeline}` cannot run: {message}")]
     Check { pipeline: String, number: usize, message: String, hint: Option<String> },
     /// A check with `on_fail = "stop"`.
     #[error("a row stops the run{}: {message}", place(.file, .line))]
     Stopped { file: Option<String>, line: Option<u64>, message: String },
+    /// A table with more values than a check can compare with.
+    #[error("column `{column}` of `{table}` has more than {limit} values, too many to compare with")]
+    TooManyValues { table: String, column: String, limit: usize },
     /// A SQL expression failed on the data.
     #[error("the rows cannot be checked")]
     Evaluate { source: BoxError },
@@ -86,10 +92,13 @@ impl Classify for RunError {
         match self {
             Self::UnknownPipeline { .. } | Self::UnknownRun { .. } | Self::RedoFile { .. } => ErrorKind::NotFound,
             Self::NoRedo { .. } => ErrorKind::Unsupported,
+            Self::TooManyValues { .. } => ErrorKind::LimitExceeded,
             Self::Redone { .. } | Self::Overtaken { .. } => ErrorKind::Conflict,
-            Self::NoContract { .. } | Self::Columns { .. } | Self::Check { .. } | Self::Scale { .. } => {
-                ErrorKind::InvalidInput
-            }
+            Self::NoContract { .. }
+            | Self::Columns { .. }
+            | Self::Check { .. }
+            | Self::Written { .. }
+            | Self::Scale { .. } => ErrorKind::InvalidInput,
             Self::Transform { .. } => ErrorKind::Sql,
             Self::Stopped { .. } | Self::Drift { .. } | Self::Evaluate { .. } | Self::FileChanged { .. } => {
                 ErrorKind::DataQuality
@@ -111,6 +120,7 @@ impl Classify for RunError {
                 Some("name the source's column in the pipeline's [columns], or write a transform".into())
             }
             Self::Check { hint, .. } => hint.clone(),
+            Self::Written { hint, .. } => Some((*hint).into()),
             Self::Drift { hint, .. } => Some(hint.clone()),
             Self::Stopped { .. } => {
                 Some("correct the file, or let the check reject or warn instead; nothing was committed".into())
@@ -126,6 +136,9 @@ impl Classify for RunError {
             Self::NoRedo { .. } => Some("load the table anew, from the first file on".into()),
             Self::RedoFile { .. } => Some("put the file back, corrected or empty but for its header".into()),
             Self::Redone { by, .. } => Some(format!("make that one again: `xiangyun load --redo {by}`")),
+            Self::TooManyValues { .. } => {
+                Some("make the column the primary key and use `mode = { upsert = {} }`, which works on disk".into())
+            }
             Self::Scale { .. } => Some("use a number greater than zero".into()),
             Self::Evaluate { .. } => {
                 Some("a check's expression fails on a value: use try_cast or a condition around it".into())

@@ -5,6 +5,7 @@ mod error;
 mod files;
 mod gate;
 mod identity;
+mod lookup;
 mod quarantine;
 mod reading;
 mod task;
@@ -25,7 +26,7 @@ use xiangyun_engine::{Engine, Principal, Result};
 
 use crate::check::{CheckContext, Finding};
 use crate::commit::{
-    CommitOutcome, CommitRequest, Committer, Idempotency, InPlace, PastLoad, QuarantineWriter, RowStage,
+    CommitOutcome, CommitRequest, Committer, Idempotency, InPlace, PastLoad, QuarantineWriter, RowStage, TakenOut,
 };
 use crate::failpoint;
 use crate::ingest::{LoadOptions, LoadOutcome, LoadReport, RejectSample};
@@ -175,7 +176,7 @@ impl Run<'_> {
         }
         let total_bytes = source.files().iter().map(|file| file.size_bytes).sum();
         self.progress.step("reading", Some(total_bytes));
-        let checked = self.check(&table, source, report).await?;
+        let checked = self.check(&table, source, &in_place.taken, report).await?;
         if self.options.dry_run {
             return Ok(Some(LoadOutcome::DryRun));
         }
@@ -258,9 +259,16 @@ impl Run<'_> {
     }
 
     /// Reads all rows, stages those that are loaded and keeps the others for quarantine.
-    async fn check(&self, table: &TableDef, source: Arc<dyn Source>, report: &mut LoadReport) -> Result<Checked> {
-        let context = CheckContext::try_new(self.engine.reference(), self.engine.clock())
+    async fn check(
+        &self,
+        table: &TableDef,
+        source: Arc<dyn Source>,
+        taken: &TakenOut,
+        report: &mut LoadReport,
+    ) -> Result<Checked> {
+        let mut context = CheckContext::try_new(self.engine.reference(), self.engine.clock())
             .map_err(|error| RunError::Evaluate { source: error.into() })?;
+        self.look_up(table, taken, &mut context).await?;
         let stages = !self.options.dry_run;
         let files = source.files().iter().map(|file| file.path.as_str()).collect::<Vec<_>>().join(", ");
         let writer = stages.then(|| {

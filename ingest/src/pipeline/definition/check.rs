@@ -28,12 +28,26 @@ pub enum CheckRule {
     IdentityNumber,
     /// A division code that was in use at some time.
     Division,
+    /// A division code that was in use in the year of this date column, or until that year.
+    DivisionAsOf(String),
+    /// An industry code (GB/T 4754-2017) whose section and division exist.
+    Industry,
+    /// No earlier row of the load has the same value.
+    Unique,
+    /// No earlier row of the load, and no row of the table, has the same value.
+    UniqueInTable,
+    /// Has so many characters, both numbers inclusive.
+    Length(u32, u32),
     /// One of these texts.
     OneOf(Vec<String>),
     /// Matches this regular expression as a whole.
     Pattern(String),
     /// Lies between both, inclusive; written as text in the column's type.
     Between(String, String),
+    /// Is not less than this, written as text in the column's type.
+    AtLeast(String),
+    /// Is not greater than this, written as text in the column's type.
+    AtMost(String),
     /// This SQL predicate over the row's columns is true.
     Expression(String),
 }

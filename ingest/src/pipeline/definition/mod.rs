@@ -5,6 +5,7 @@ mod drift;
 mod mode;
 mod schedule;
 mod source;
+mod written;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -20,6 +21,7 @@ pub use source::{
     CkanSource, CsvSource, DuplicateNames, FileLocation, FooterDef, GeoJsonSource, HeaderDef, HeaderWord,
     HttpIncrementalDef, HttpSource, JsonSource, PagingDef, RaggedDef, SocrataSource, SourceDef, SyntheticSource,
 };
+pub use written::{WrittenDef, WrittenForm};
 
 /// `pipelines/*.toml`: one declared load. Steps: source → optional SQL transform → checks → write mode.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,6 +38,9 @@ pub struct PipelineDef {
     /// Table column → source column, where their names differ (`uscc = "统一社会信用代码"`).
     #[serde(default)]
     pub columns: IndexMap<String, String>,
+    /// Table column → how its values are written, where that is not how its type is read anyway.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub written: IndexMap<String, WrittenDef>,
     /// What is done where the source's columns are not those they were. Unless said, files with other columns than the
     /// first fail the load, and columns that the table does not have are left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,6 +64,15 @@ pub struct PipelineDef {
     /// When it runs by itself. No part of what makes two loads the same.
     #[serde(skip_serializing)]
     pub schedule: Option<ScheduleDef>,
+}
+
+impl PipelineDef {
+    /// The source's column that the table's column `name` is made of.
+    pub(crate) fn input_of<'a>(&'a self, name: &'a str) -> &'a str {
+        let keeps = |written: &&WrittenDef| written.raw.as_deref() == Some(name);
+        let written = self.written.iter().find(|(_, written)| keeps(written)).map_or(name, |(column, _)| column);
+        self.columns.get(written).map_or(written, String::as_str)
+    }
 }
 
 impl Resource for PipelineDef {

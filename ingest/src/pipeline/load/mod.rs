@@ -9,9 +9,9 @@ use xiangyun_engine::clock::system_clock;
 use xiangyun_engine::functions::Reference;
 use xiangyun_engine::project::{Diagnostic, Diagnostics, Document, Project, load_folder, nearest};
 
-use super::definition::{Duplicates, OnChangedFile, PipelineDef, WriteMode};
+use super::definition::{CheckRule, Duplicates, OnChangedFile, PipelineDef, WriteMode};
 use super::statement;
-use crate::check::{CheckContext, CheckKey, compile};
+use crate::check::{CheckContext, CheckKey, compile, written_faults};
 use crate::connection::ConnectionDef;
 use crate::jobs::check_schedule;
 use crate::source::check_settings;
@@ -198,6 +198,10 @@ fn check_columns(document: &Document<PipelineDef>, table: &TableDef) -> Vec<Diag
             None => fault.with_hint("on the left stands the table's column, on the right the source's"),
         });
     }
+    for (path, message, hint) in written_faults(def, table) {
+        let path: Vec<&str> = std::iter::once("written").chain(path.iter().map(String::as_str)).collect();
+        faults.push(document.fault(&path, message).with_hint(hint));
+    }
     // The clock matters only when checks run.
     let context = match CheckContext::try_new(&Reference::built_in(), &system_clock()) {
         Ok(context) => context,
@@ -208,6 +212,11 @@ fn check_columns(document: &Document<PipelineDef>, table: &TableDef) -> Vec<Diag
     };
     let schema = nullable_schema(table);
     for (index, check) in def.checks.iter().enumerate() {
+        if check.rule == CheckRule::UniqueInTable && def.mode != WriteMode::Append {
+            let message = "with this `mode` rows of the table are replaced, and not only added to".to_owned();
+            let fault = document.fault(&["checks", &index.to_string(), "rule"], message);
+            faults.push(fault.with_hint("use `unique`, or `mode = \"append\"`"));
+        }
         if let Err(found) = compile(check, table, &schema, &context) {
             let key = match found.key {
                 CheckKey::Column => "column",

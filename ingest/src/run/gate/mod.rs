@@ -14,8 +14,8 @@ use xiangyun_engine::catalog::TableDef;
 
 use super::error::RunError;
 use crate::check::{
-    CheckContext, ColumnPlan, CompiledCheck, Duplicated, FILE_COLUMN, Failure, Finding, LINE_COLUMN, Places, compile,
-    implied, plan_columns, type_columns,
+    CheckContext, ColumnPlan, CompiledCheck, Duplicated, FILE_COLUMN, Failure, Finding, LINE_COLUMN, Places,
+    apply_written, compile, implied, plan_columns, type_columns,
 };
 use crate::pipeline::{Duplicates, OnFail, PipelineDef, nullable_schema};
 use crate::source::RAW_LIMIT_BYTES;
@@ -54,10 +54,18 @@ impl Gate {
         context: &CheckContext,
     ) -> Result<Self, RunError> {
         let exact = pipeline.transform.is_some();
-        let columns = plan_columns(table, &pipeline.columns, rows, exact).map_err(|faults| RunError::Columns {
+        let inputs =
+            table.columns.iter().map(|column| (column.name.clone(), pipeline.input_of(&column.name).to_owned()));
+        let mut columns = plan_columns(table, &inputs.collect(), rows, exact).map_err(|faults| RunError::Columns {
             pipeline: pipeline.name.clone(),
             table: table.name.to_string(),
             faults,
+        })?;
+        apply_written(&mut columns, pipeline, table).map_err(|(column, (_, message, hint))| RunError::Written {
+            pipeline: pipeline.name.clone(),
+            column,
+            message,
+            hint,
         })?;
         let open_schema = nullable_schema(table);
         let mut checks = Vec::new();
@@ -90,8 +98,9 @@ impl Gate {
         let mut rejected: BTreeMap<usize, Failure> = BTreeMap::new();
         let mut warned = Vec::new();
         typed.failures.into_iter().for_each(|failure| reject(&mut rejected, failure));
-        for check in &self.checks {
-            for failure in check.failures(&typed.batch).map_err(|error| RunError::Evaluate { source: error.into() })? {
+        for check in &mut self.checks {
+            let failures = check.failures(&typed.batch, &|row| rejected.contains_key(&row));
+            for failure in failures.map_err(|error| RunError::Evaluate { source: error.into() })? {
                 match check.on_fail {
                     OnFail::Reject => reject(&mut rejected, failure),
                     OnFail::Warn => warned.push(failure),

@@ -130,16 +130,22 @@ fn a_trail_byte_that_looks_like_a_delimiter_is_none() {
 }
 
 #[test]
-fn several_files_are_one_source_when_their_headers_agree() {
+fn several_files_are_one_source_with_the_columns_of_all() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("1.csv"), "a,b\n1,2\n").unwrap();
     fs::write(folder.path().join("2.csv"), "\u{feff}a,b\r\n3,4\r\n").unwrap();
     let source = open(folder.path(), &def("*.csv")).unwrap();
     assert_eq!(source.files().iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["1.csv", "2.csv"]);
     assert_eq!(read(&source).unwrap().0, [(2, some(&["1", "2"])), (2, some(&["3", "4"]))]);
-    fs::write(folder.path().join("3.csv"), "a,c\n1,2\n").unwrap();
-    let error = open(folder.path(), &def("*.csv")).unwrap_err();
-    assert_eq!(error.to_string(), "`3.csv` has other columns than `1.csv`: column 2 is `c` and not `b`");
+    assert_eq!(source.drift().partial, []);
+    fs::write(folder.path().join("3.csv"), "c,a\n5,6\n").unwrap();
+    let source = open(folder.path(), &def("*.csv")).unwrap();
+    let row = |texts: [Option<&str>; 3]| texts.map(|text| text.map(str::to_owned)).to_vec();
+    assert_eq!(read(&source).unwrap().0[2], (2, row([Some("6"), None, Some("5")])));
+    let drift = source.drift();
+    let partial: Vec<_> =
+        drift.partial.iter().map(|column| (column.name.as_str(), column.first_without.as_str())).collect();
+    assert_eq!(partial, [("b", "3.csv"), ("c", "1.csv")]);
 }
 
 #[test]
