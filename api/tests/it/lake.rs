@@ -174,6 +174,8 @@ impl Lake {
             redo_of: None,
             cursor: None,
             columns: Vec::new(),
+            stopped_by: None,
+            resolves: Vec::new(),
             reads: Vec::new(),
             trigger: None,
             due_at: None,

@@ -6,6 +6,7 @@ mod data_file;
 mod definition;
 mod drift;
 mod error;
+mod freshness;
 mod history;
 mod log;
 mod log_statistics;
@@ -31,7 +32,8 @@ pub use log::{LogListing, TableLog};
 pub use provenance::{FILE_COLUMN, LINE_COLUMN, PROVENANCE_COLUMNS, RUN_COLUMN, provenance_fields, with_provenance};
 pub use snapshot::TableSnapshot;
 pub use summary::{
-    ColumnDetail, CommitSummary, RunRead, RunRecord, RunSource, RunStatus, TableDetail, TableKind, TableSummary,
+    ColumnDetail, CommitSummary, ResolvedRows, RunRead, RunRecord, RunSource, RunStatus, TableDetail, TableKind,
+    TableSummary,
 };
 pub use table_files::{FILE_NUMBER_COLUMN, TableFiles};
 pub use table_name::{InvalidTableName, TableName, is_identifier};

@@ -136,6 +136,15 @@ pub struct RunRead {
     pub version: u64,
 }
 
+/// Quarantined rows of one run.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ResolvedRows {
+    /// The run that rejected them.
+    pub run_id: String,
+    /// Their numbers within that run's quarantine, from 1: first and last of each stretch.
+    pub rows: Vec<(u64, u64)>,
+}
+
 /// The record of a load: a row of `system.runs`. It rides in the data commit's `commitInfo` under `xiangyun.run`, as
 /// one JSON object, so that the runs of a lake can be told from its data alone; a run that committed no data is kept
 /// in the runs log.
@@ -181,6 +190,13 @@ pub struct RunRecord {
     /// The tables that its transform read, each at one version.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reads: Vec<RunRead>,
+    /// What stopped it, as in `max-rejected`, `row-count`: its rows were judged, nothing was committed, and the rejected
+    /// ones are in quarantine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_by: Option<String>,
+    /// The quarantined rows of earlier runs that this one took up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resolves: Vec<ResolvedRows>,
     /// The columns that its sources had, before any transform.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
@@ -220,6 +236,8 @@ impl RunRecord {
             redo_of: None,
             reads: Vec::new(),
             columns: Vec::new(),
+            stopped_by: None,
+            resolves: Vec::new(),
             trigger: None,
             due_at: None,
             started_at: now,

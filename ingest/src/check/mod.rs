@@ -1,6 +1,7 @@
 //! What must hold of a row before it is loaded: the contract's types and nullability, the pipeline's checks, and
 //! that it comes once. Rows that fail go to quarantine with their place and the reason.
 
+mod batch;
 mod cast;
 mod codes;
 mod duplicates;
@@ -12,6 +13,7 @@ mod unique;
 mod values;
 mod written;
 
+pub(crate) use batch::{ControlFile, Gathered, NAMED, Total, VALUES_LIMIT, gather, missing_days, shown};
 pub use cast::MismatchedColumn;
 pub(crate) use cast::{ColumnPlan, plan_columns};
 pub(crate) use duplicates::Duplicated;
@@ -20,7 +22,7 @@ pub(crate) use places::{FILE_COLUMN, LINE_COLUMN, Places};
 pub(crate) use rules::{CheckContext, CheckKey, CompiledCheck, Failure, compile, implied};
 pub(crate) use typed::type_columns;
 pub(crate) use unique::{TABLE_LIMIT, Values};
-pub(crate) use values::parse_column;
+pub(crate) use values::{decimal, parse_column};
 pub(crate) use written::{apply as apply_written, faults as written_faults};
 
 /// A row that is not loaded, or that is loaded with a warning.

@@ -125,7 +125,7 @@ fn boolean(text: &str) -> Result<bool, &'static str> {
 }
 
 /// The unscaled value. Zeros behind the last digit that counts do not need room.
-pub(super) fn decimal(text: &str, precision: u8, scale: u8) -> Result<i128, &'static str> {
+pub(crate) fn decimal(text: &str, precision: u8, scale: u8) -> Result<i128, &'static str> {
     let plain = plain(text);
     let text = without_separators(&plain)?;
     let (negative, digits) = match text.strip_prefix(['-', '+']) {

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use xiangyun_engine::Result;
 use xiangyun_engine::catalog::system::{
-    quarantine_schema, queries_schema, query_records_batch, run_records_batch, runs_schema,
+    quarantine_log_schema, queries_schema, query_records_batch, run_records_batch, runs_schema,
 };
 use xiangyun_engine::catalog::{RunRecord, TableName};
 use xiangyun_engine::query::QueryRecord;
@@ -56,13 +56,14 @@ pub struct QuarantineWriter {
 impl QuarantineWriter {
     /// For the run `run_id` of `pipeline`, which loads `table`.
     pub fn new(committer: &Committer, run_id: &str, pipeline: &str, table: &TableName) -> Self {
-        let target = Target::internal(committer.storage(), QUARANTINE, quarantine_schema());
+        let target = Target::internal(committer.storage(), QUARANTINE, quarantine_log_schema());
         let writer = TableWriter::for_target(committer.storage(), target.clone(), WriterOptions::default());
         Self { run_id: run_id.into(), pipeline: pipeline.into(), table: table.to_string(), target, writer, rows: 0 }
     }
 
-    /// Takes rejected rows in; memory does not grow with their number.
+    /// Takes rejected rows in, which are numbered from 1; memory does not grow with their number.
     pub async fn write(&mut self, rows: &[QuarantineRow], rejected_at: DateTime<Utc>) -> Result<()> {
+        let first = i64::try_from(self.rows).unwrap_or(i64::MAX).saturating_add(1);
         let constant = |value: &str| -> ArrayRef { Arc::new(StringArray::from(vec![value; rows.len()])) };
         let optional = |of: fn(&QuarantineRow) -> Option<&str>| -> ArrayRef {
             Arc::new(rows.iter().map(of).collect::<StringArray>())
@@ -81,8 +82,9 @@ impl QuarantineWriter {
             optional(|row| Some(&row.message)),
             optional(|row| row.raw.as_deref()),
             Arc::new(instants.with_timezone("UTC")),
+            Arc::new(Int64Array::from_iter_values((first..).take(rows.len()))),
         ];
-        let batch = RecordBatch::try_new(quarantine_schema(), columns)
+        let batch = RecordBatch::try_new(quarantine_log_schema(), columns)
             .map_err(|error| CommitError::Encode { table: self.target.label().into(), source: error.into() })?;
         self.rows += rows.len() as u64;
         self.writer.write(batch).await

@@ -23,6 +23,8 @@ pub struct PastLoad {
     pub cursor: Option<String>,
     /// The run that it made again.
     pub redo_of: Option<String>,
+    /// Rows that it read.
+    pub rows_read: u64,
     /// The columns that its sources had.
     pub columns: Vec<String>,
 }
@@ -68,6 +70,7 @@ async fn read(log: &TableLog, version: u64) -> Result<Option<PastLoad>> {
         sources: run.sources,
         cursor: run.cursor,
         redo_of: run.redo_of,
+        rows_read: run.rows_read,
         columns: run.columns,
     }))
 }

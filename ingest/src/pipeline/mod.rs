@@ -5,6 +5,8 @@ mod load;
 mod statement;
 
 pub use definition::{
+    BatchCheckDef, BatchRule, ControlTotalRule, DaysOf, DaysPeriod, DaysRule, FoundInRule, OnBatchFail, RowCountRule,
+    Share, Tolerance,
     ArrivalDef, CatchUp, CheckDef, CheckRule, CkanSource, CsvSource, DuplicateNames, Duplicates, FileLocation,
     FooterDef, GeoJsonSource, HeaderDef, HeaderWord, HistoryMode, HttpIncrementalDef, HttpSource, JsonSource,
     OnChangedFile, OnFail, PagingDef, PipelineDef, RaggedDef, RetryDef, ScheduleDays, ScheduleDef, SchemaPolicy,

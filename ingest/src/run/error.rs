@@ -32,6 +32,15 @@ pub(crate) enum RunError {
     /// A table with more values than a check can compare with.
     #[error("column `{column}` of `{table}` has more than {limit} values, too many to compare with")]
     TooManyValues { table: String, column: String, limit: usize },
+    /// A check of the load that cannot run.
+    #[error("batch check {number} of pipeline `{pipeline}` cannot run: {message}")]
+    BatchCheck { pipeline: String, number: usize, message: String, hint: Option<String> },
+    /// A check of the load with `on_fail = "stop"`.
+    #[error("the check `{rule}` stops the run: {message}")]
+    BatchStopped { rule: String, message: String },
+    /// More rejected rows than may be.
+    #[error("{rejected} of {read} rows are rejected, more than `max_rejected = {most}`{}", first_of(.first))]
+    TooManyRejected { rejected: u64, read: u64, most: String, first: Option<String>, run: String },
     /// A SQL expression failed on the data.
     #[error("the rows cannot be checked")]
     Evaluate { source: BoxError },
@@ -80,6 +89,10 @@ fn list(faults: &[MismatchedColumn]) -> String {
     faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
+fn first_of(first: &Option<String>) -> String {
+    first.as_ref().map(|first| format!("; the first is {first}")).unwrap_or_default()
+}
+
 fn place(file: &Option<String>, line: &Option<u64>) -> String {
     match (file, line) {
         (Some(file), Some(line)) => format!(", line {line} of `{file}`"),
@@ -98,11 +111,15 @@ impl Classify for RunError {
             | Self::Columns { .. }
             | Self::Check { .. }
             | Self::Written { .. }
+            | Self::BatchCheck { .. }
             | Self::Scale { .. } => ErrorKind::InvalidInput,
             Self::Transform { .. } => ErrorKind::Sql,
-            Self::Stopped { .. } | Self::Drift { .. } | Self::Evaluate { .. } | Self::FileChanged { .. } => {
-                ErrorKind::DataQuality
-            }
+            Self::Stopped { .. }
+            | Self::Drift { .. }
+            | Self::BatchStopped { .. }
+            | Self::TooManyRejected { .. }
+            | Self::Evaluate { .. }
+            | Self::FileChanged { .. } => ErrorKind::DataQuality,
             Self::Unbalanced { .. } | Self::Staged { .. } | Self::Identity { .. } | Self::ReaderLost { .. } => {
                 ErrorKind::Internal
             }
@@ -119,7 +136,13 @@ impl Classify for RunError {
             Self::Columns { .. } => {
                 Some("name the source's column in the pipeline's [columns], or write a transform".into())
             }
-            Self::Check { hint, .. } => hint.clone(),
+            Self::Check { hint, .. } | Self::BatchCheck { hint, .. } => hint.clone(),
+            Self::BatchStopped { .. } => {
+                Some("see what the agency sent, or let the check warn instead; nothing was committed".into())
+            }
+            Self::TooManyRejected { run, .. } => {
+                Some(format!("nothing was loaded; all reasons: `xiangyun quarantine list --run {run}`"))
+            }
             Self::Written { hint, .. } => Some((*hint).into()),
             Self::Drift { hint, .. } => Some(hint.clone()),
             Self::Stopped { .. } => {

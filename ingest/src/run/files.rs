@@ -143,6 +143,7 @@ mod tests {
             sources,
             cursor: None,
             redo_of: None,
+            rows_read: 0,
             columns: Vec::new(),
         }
     }

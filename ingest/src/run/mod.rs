@@ -1,5 +1,6 @@
 //! One run of a pipeline: read, transform, check, commit. A run that fails leaves the lake as it was.
 
+mod batch;
 mod drift;
 mod error;
 mod files;
@@ -74,6 +75,8 @@ struct Mark {
 struct Checked {
     writer: Option<RowStage>,
     quarantine: Quarantine,
+    /// What stops the run, with the name of the rule.
+    stopped: Option<(&'static str, RunError)>,
 }
 
 impl Run<'_> {
@@ -177,6 +180,14 @@ impl Run<'_> {
         let total_bytes = source.files().iter().map(|file| file.size_bytes).sum();
         self.progress.step("reading", Some(total_bytes));
         let checked = self.check(&table, source, &in_place.taken, report).await?;
+        if let Some((rule, error)) = checked.stopped {
+            if !self.options.dry_run {
+                // Its rows were all judged: what is wrong with them can be seen although none is loaded.
+                checked.quarantine.commit(self.committer).await?;
+                report.run.stopped_by = Some(rule.into());
+            }
+            return Err(error.into());
+        }
         if self.options.dry_run {
             return Ok(Some(LoadOutcome::DryRun));
         }
@@ -322,7 +333,8 @@ impl Run<'_> {
         report.run.rows_read = seen + tally.unreadable();
         report.run.rows_rejected = rejected + tally.unreadable();
         self.balance(&report.run, &tally, quarantine.rows())?;
-        Ok(Checked { writer, quarantine })
+        let stopped = self.judge_load(table, gate.into_gathered(), &tally, report).await?;
+        Ok(Checked { writer, quarantine, stopped })
     }
 
     /// The rows as they come to the checks: those of the source, or those that the transform makes of them.

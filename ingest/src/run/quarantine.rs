@@ -12,8 +12,8 @@ use crate::check::Finding;
 use crate::commit::{Committer, QuarantineRow, QuarantineWriter};
 use crate::ingest::RejectSample;
 
-/// Findings that are written at a time, and that may wait.
-const CHUNK: usize = 1024;
+/// Findings that are written at a time, and that may wait: each may be as long as the longest row.
+const CHUNK: usize = 64;
 
 /// Rejected rows, staged and not committed.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! A source as a stream of batches, and as a table that a transform can read.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -40,6 +41,7 @@ pub(super) struct Reading {
 pub(super) struct Tally {
     rows: AtomicU64,
     unreadable: AtomicU64,
+    unreadable_by_file: Mutex<BTreeMap<Arc<str>, u64>>,
     /// What ended the reading, where a planner's error would hide it.
     failure: Mutex<Option<SourceError>>,
 }
@@ -53,6 +55,11 @@ impl Tally {
     /// Rows that were split into columns.
     pub(super) fn rows(&self) -> u64 {
         self.rows.load(Ordering::Acquire)
+    }
+
+    /// Rows that were not, by file.
+    pub(super) fn unreadable_by_file(&self) -> BTreeMap<Arc<str>, u64> {
+        self.unreadable_by_file.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Rows that were not.
@@ -170,6 +177,10 @@ impl Reader {
         if let Some(Counted { tally, progress, unreadable }) = &self.counted {
             tally.rows.fetch_add(rows as u64, Ordering::AcqRel);
             tally.unreadable.fetch_add(batch.unreadable.len() as u64, Ordering::AcqRel);
+            if !batch.unreadable.is_empty() {
+                let mut files = tally.unreadable_by_file.lock().unwrap_or_else(PoisonError::into_inner);
+                *files.entry(Arc::clone(&batch.file)).or_default() += batch.unreadable.len() as u64;
+            }
             progress.advance((rows + batch.unreadable.len()) as u64, batch.bytes);
             for row in batch.unreadable {
                 let finding = Finding {

@@ -191,3 +191,168 @@ fn checks_that_cannot_run_are_told_offline_with_their_place() {
     let found = faults_of(unique.replace("\"append\"", "\"replace\""));
     assert_eq!(found[0].1, "with this `mode` rows of the table are replaced, and not only added to");
 }
+
+/// A lake with a list of regions, and firms that are loaded with `extra` in their pipeline.
+async fn with_regions(extra: &str, rows: &str) -> Lake {
+    let regions = TABLE.replace("market.firms", "ref.regions");
+    let (firms, list) = (pipeline(extra), pipeline("").replace("market.firms", "ref.regions"));
+    let list = list.replace("\"firms\"", "\"regions\"").replace("data/*.csv", "regions.csv");
+    let text = format!("{HEADER}{rows}");
+    let lake = Lake::open(&[
+        ("tables/t.toml", TABLE.as_bytes()),
+        ("tables/r.toml", regions.as_bytes()),
+        ("pipelines/p.toml", firms.as_bytes()),
+        ("pipelines/r.toml", list.as_bytes()),
+        ("regions.csv", format!("{HEADER}a,220101,,,,\nb,220102,,,,\n").as_bytes()),
+        ("data/a.csv", text.as_bytes()),
+    ])
+    .await;
+    lake.load("regions").await.unwrap();
+    lake
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_are_found_in_another_table() {
+    let rows = "1,220101,,,,\n2,220102,,,,\n3,220102,,,,\n4,220199,,,,\n5,,,,,\n";
+    let rule = "[[batch]]\nrule = { found-in = { column = \"region\", table = \"ref.regions\", of = \"region\", share = \"80%\" } }\n";
+    let lake = with_regions(rule, rows).await;
+    let error = lake.load("firms").await.unwrap_err();
+    let expected = "the check `found-in` stops the run: 1 of 4 values of `region` are not in `region` of `ref.regions`, and \
+                    80% must be: `220199` (1)";
+    assert_eq!(error.chain(), expected);
+    assert_eq!(error.kind(), xiangyun_engine::ErrorKind::DataQuality);
+    let stopped = lake.sql("select status, stopped_by from system.runs where pipeline = 'firms'").await;
+    assert_eq!(stopped, [["failed", "found-in"]]);
+    // Three of four are enough where three quarters are.
+    let lake = with_regions(&rule.replace("80%", "75%"), rows).await;
+    assert_eq!(lake.load("firms").await.unwrap().run.rows_loaded, 5);
+    let lake = with_regions(&format!("{rule}on_fail = \"warn\""), rows).await;
+    let run = lake.load("firms").await.unwrap().run;
+    assert_eq!((run.rows_loaded, run.warnings), (5, 1));
+    assert!(run.notes.iter().any(|note| note.contains("`220199` (1)")), "{:?}", run.notes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_has_about_as_many_rows_as_the_last_one() {
+    let lake = open("[[batch]]\nrule = { row-count = { within = \"50%\" } }\n", "1,,,,,\n2,,,,,\n").await;
+    let notes = lake.load("firms").await.unwrap().run.notes.join("; ");
+    assert!(notes.contains("there is no earlier load"), "{notes}");
+    lake.write("data/b.csv", format!("{HEADER}3,,,,,\n4,,,,,\n5,,,,,\n").as_bytes());
+    assert_eq!(lake.load("firms").await.unwrap().run.rows_loaded, 3);
+    lake.write("data/c.csv", format!("{HEADER}6,,,,,\n").as_bytes());
+    let error = lake.load("firms").await.unwrap_err().chain();
+    assert!(error.contains("1 rows were read and 3 by run"), "{error}");
+    assert_eq!(lake.sql("select count(*) from market.firms").await, [["5"]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_working_day_is_there() {
+    let rule = "[[batch]]\nrule = { no-day-missing = { column = \"registered_on\", days = \"working\" } }\n";
+    // 2019-05-01 to 05-04 were days off, 2019-05-05 was a Sunday that was worked.
+    let rows = "1,,,2019-04-30,,\n2,,,2019-05-05,,\n3,,,2019-05-06,,\n";
+    assert_eq!(open(rule, rows).await.load("firms").await.unwrap().run.rows_loaded, 3);
+    let error = open(rule, &rows.replace("05-05", "04-30")).await.load("firms").await.unwrap_err().chain();
+    assert!(error.contains("`registered_on` lacks 1 days: 2019-05-05"), "{error}");
+    // A rejected row's day is not there.
+    let error = open(rule, &rows.replace("05-05,,", "05-05,x,")).await.load("firms").await.unwrap_err().chain();
+    assert!(error.contains("lacks 1 days"), "{error}");
+    let error = open(rule, "1,,,2098-01-01,,\n2,,,2098-01-09,,\n").await.load("firms").await.unwrap_err().chain();
+    assert!(error.contains("cannot be told: no working-day notice for 2098"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_load_is_what_the_agency_says_it_sent() {
+    let rows = "1,,,,\"1,000万元\",\n2,,,,0.5万元,\n3,,,,x,\n4\n";
+    let rule = |total: &str| format!("[[batch]]\nrule = {{ control-total = {{ {total} }} }}\n");
+    // Rows that cannot be read count as rows, and are missing in the sum.
+    assert!(open(&rule("rows = 4"), rows).await.load("firms").await.is_ok());
+    assert!(open(&rule("column = \"capital\", sum = \"1000.5\""), rows).await.load("firms").await.is_ok());
+    let error = open(&rule("rows = 5, column = \"capital\", sum = \"1001\""), rows).await.load("firms").await;
+    let error = error.unwrap_err().chain();
+    let expected = "the load has 4 rows and the agency says 5; the sum of the load is 1000.5000, without 2 rows whose value is \
+                    missing or cannot be read, and the agency says 1001.0000";
+    assert!(error.ends_with(expected), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_file_has_its_control_file() {
+    let rule = "[[batch]]\nrule = { control-total = { column = \"capital\", file_suffix = \".ctl\" } }\n";
+    let lake = open(rule, "1,,,,1万元,\n2,,,,2万元,\n").await;
+    lake.write("data/b.csv", format!("{HEADER}3,,,,3万元,\n").as_bytes());
+    lake.write("data/a.csv.ctl", b"rows=2\nsum=3\n");
+    let error = lake.load("firms").await.unwrap_err().chain();
+    assert!(error.contains("the control file of `data/b.csv` cannot be used: `b.csv.ctl`: No such file"), "{error}");
+    lake.write("data/b.csv.ctl", b"rows=1\nsum=4\n");
+    let error = lake.load("firms").await.unwrap_err().chain();
+    assert!(error.ends_with("the sum of `data/b.csv` is 3.0000, and the agency says 4.0000"), "{error}");
+    lake.write("data/b.csv.ctl", "行数：1\n合计：3.0\n".as_bytes());
+    assert_eq!(lake.load("firms").await.unwrap().run.rows_loaded, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_is_fresh_in_working_days() {
+    let promise =
+        "freshness = { period = \"monthly\", grace_working_days = 10, column = \"registered_on\" }\ncolumns = [";
+    let table = TABLE.replace("columns = [", promise);
+    let pipeline = pipeline("[[batch]]\nrule = \"fresh\"\non_fail = \"warn\"\n");
+    let warnings = async |today: &str, day: &str| {
+        let text = format!("{HEADER}1,,,{day},,\n");
+        let files = [
+            ("tables/t.toml", table.as_bytes()),
+            ("pipelines/p.toml", pipeline.as_bytes()),
+            ("data/a.csv", text.as_bytes()),
+        ];
+        let clock =
+            std::sync::Arc::new(xiangyun_engine::clock::FixedClock(format!("{today}T04:00:00Z").parse().unwrap()));
+        let report = Lake::open_at(&files, clock).await.load("firms").await.unwrap();
+        report.warnings.into_iter().map(|found| (found.reason, found.message)).collect::<Vec<_>>()
+    };
+    // Data up to 2019-03-31 are due again on 2019-04-30, and overdue ten working days later.
+    assert_eq!(warnings("2019-05-16", "2019-03-31").await, []);
+    let stale = "`market.firms` has data up to 2019-03-31, newer ones were due by 2019-05-16".to_owned();
+    assert_eq!(warnings("2019-05-17", "2019-03-31").await, [("STALE".to_owned(), stale)]);
+    assert_eq!(warnings("2019-05-16", "").await[0].0, "STALE");
+    // No notice of 2099, no guess.
+    assert_eq!(warnings("2099-01-01", "2098-12-31").await[0].0, "CALENDAR_MISSING");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_rejected_rows_stop_the_load_and_can_be_seen() {
+    let rows = "1,,,,,\n2,,,x,,\n3,,,,,\n4\n";
+    for (most, stops) in [("\"50%\"", false), ("2", false), ("\"49.9%\"", true), ("1", true)] {
+        let lake = open(&format!("max_rejected = {most}"), rows).await;
+        let loaded = lake.load("firms").await;
+        let seen = lake.sql("select line, reason from system.quarantine order by line").await;
+        assert_eq!(seen, [["3", "TYPE"], ["5", "FIELD_COUNT"]], "{most}");
+        let rows = lake.sql("select table_name from system.snapshots where table_name = 'firms'").await;
+        assert_eq!(rows.len(), usize::from(!stops), "{most}");
+        let Err(error) = loaded else { continue };
+        assert!(error.chain().contains("2 of 4 rows are rejected, more than `max_rejected = "), "{}", error.chain());
+        let run = lake.sql("select status, stopped_by, rows_read, rows_loaded, rows_rejected from system.runs").await;
+        assert_eq!(run, [["failed", "max-rejected", "4", "0", "2"]]);
+    }
+}
+
+#[test]
+fn batch_checks_that_cannot_run_are_told_offline() {
+    for (rule, message) in [
+        ("{ row-count = { within = \"5\" } }", "`5` is no share"),
+        ("{ no-day-missing = { column = \"id\" } }", "`market.firms` has no date column `id`"),
+        ("{ found-in = { column = \"region\", table = \"ref.none\", of = \"x\" } }", "there is no table `ref.none`"),
+        (
+            "{ found-in = { column = \"region\", table = \"market.firms\", of = \"x\" } }",
+            "`market.firms` has no column `x`",
+        ),
+        ("{ control-total = {} }", "it names no `rows`, no `sum` and no `file_suffix`"),
+        ("{ control-total = { sum = \"1\" } }", "`sum` needs the `column` that is summed"),
+        ("{ control-total = { column = \"capital\", sum = \"1.23456\" } }", "`1.23456` is no sum of the column"),
+        ("{ control-total = { column = \"id\", sum = \"1\" } }", "`market.firms` has no whole or decimal column `id`"),
+        ("{ control-total = { rows = 1, file_suffix = \".ctl\" } }", "the numbers stand in the pipeline or in files"),
+        ("\"fresh\"", "`market.firms` promises no freshness"),
+    ] {
+        let found = faults(&format!("[[batch]]\nrule = {rule}\n"));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].1.contains(message), "{found:?}");
+    }
+    assert!(!faults("max_rejected = \"lots\"").is_empty());
+}

@@ -61,6 +61,8 @@ pub(crate) fn run(table: &TableDef, run_id: &str, rows: u64) -> RunRecord {
         cursor: None,
         reads: Vec::new(),
         columns: Vec::new(),
+        stopped_by: None,
+        resolves: Vec::new(),
         trigger: None,
         due_at: None,
         error: None,

@@ -17,7 +17,7 @@ use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 
-pub use quarantine::quarantine_schema;
+pub use quarantine::{quarantine_log_schema, quarantine_schema};
 pub use queries::{queries_schema, query_records_batch};
 pub use runs::{run_records_batch, runs_schema};
 
@@ -39,7 +39,7 @@ pub enum SystemTable {
     Snapshots,
     /// `system.runs`: every load.
     Runs,
-    /// `system.quarantine`: every rejected row of the runs that succeeded.
+    /// `system.quarantine`: every rejected row of the runs that succeeded, and of those that were stopped.
     Quarantine,
     /// `system.lineage`: what comes from what.
     Lineage,

@@ -40,6 +40,7 @@ pub fn runs_schema() -> SchemaRef {
         count("rows_updated"),
         count("rows_deleted"),
         text("redo_of"),
+        text("stopped_by"),
     ])
 }
 
@@ -70,6 +71,7 @@ pub fn run_records_batch(runs: &[RunRecord]) -> Result<RecordBatch> {
         counts(runs.iter().map(|run| Some(run.rows_updated))),
         counts(runs.iter().map(|run| Some(run.rows_deleted))),
         texts(runs.iter().map(|run| run.redo_of.as_ref())),
+        texts(runs.iter().map(|run| run.stopped_by.as_ref())),
     ];
     RecordBatch::try_new(runs_schema(), columns).map_err(internal)
 }
@@ -83,6 +85,17 @@ pub(super) async fn runs(catalog: &Catalog) -> Result<RecordBatch> {
     missing.retain(|run| !known.contains(run.run_id.as_str()));
     let rebuilt = run_records_batch(&missing)?;
     concat_batches(&runs_schema(), logged.iter().chain([&rebuilt])).map_err(internal)
+}
+
+/// The ids of the runs that were stopped after their rows had been judged, whose quarantine is shown.
+pub(super) async fn stopped_runs(catalog: &Catalog) -> Result<Vec<String>> {
+    let mut stopped = Vec::new();
+    for batch in logged_runs(catalog).await? {
+        let (ids, rules) = (batch.column(0).as_string::<i32>(), &batch["stopped_by"]);
+        let is_stopped = |row: &usize| arrow::array::Array::is_valid(rules, *row);
+        stopped.extend((0..batch.num_rows()).filter(is_stopped).map(|row| ids.value(row).to_owned()));
+    }
+    Ok(stopped)
 }
 
 async fn logged_runs(catalog: &Catalog) -> Result<Vec<RecordBatch>> {

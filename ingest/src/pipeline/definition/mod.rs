@@ -1,5 +1,6 @@
 //! `pipelines/*.toml`.
 
+mod batch;
 mod check;
 mod drift;
 mod mode;
@@ -13,6 +14,10 @@ use serde::{Deserialize, Serialize};
 use xiangyun_engine::catalog::TableName;
 use xiangyun_engine::project::Resource;
 
+pub use batch::{
+    BatchCheckDef, BatchRule, ControlTotalRule, DaysOf, DaysPeriod, DaysRule, FoundInRule, OnBatchFail, RowCountRule,
+    Share, Tolerance,
+};
 pub use check::{CheckDef, CheckRule, OnFail};
 pub use drift::SchemaPolicy;
 pub use mode::{HistoryMode, OnChangedFile, UpsertMode, WriteMode};
@@ -53,6 +58,13 @@ pub struct PipelineDef {
     /// Checks beyond the contract's own (type, nullability).
     #[serde(default)]
     pub checks: Vec<CheckDef>,
+    /// Checks of the load as a whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub batch: Vec<BatchCheckDef>,
+    /// How many rows may be rejected: a number, or a share of those that were read (`"5%"`). With more, nothing is
+    /// committed but the quarantine. Unless said, any number may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_rejected: Option<Tolerance>,
     /// How rows enter the table.
     pub mode: WriteMode,
     /// With `append`: what to do when a file of a name that was loaded before has other content.

@@ -9,9 +9,9 @@ use xiangyun_engine::clock::system_clock;
 use xiangyun_engine::functions::Reference;
 use xiangyun_engine::project::{Diagnostic, Diagnostics, Document, Project, load_folder, nearest};
 
-use super::definition::{CheckRule, Duplicates, OnChangedFile, PipelineDef, WriteMode};
+use super::definition::{BatchCheckDef, BatchRule, CheckRule, Duplicates, OnChangedFile, PipelineDef, WriteMode};
 use super::statement;
-use crate::check::{CheckContext, CheckKey, compile, written_faults};
+use crate::check::{CheckContext, CheckKey, compile, gather, written_faults};
 use crate::connection::ConnectionDef;
 use crate::jobs::check_schedule;
 use crate::source::check_settings;
@@ -82,7 +82,7 @@ fn check(project: &Project, document: &Document<PipelineDef>, earlier: &[Documen
     match project.table(&def.table) {
         Some(table) => {
             faults.extend(check_mode(document, &table.def));
-            faults.extend(check_columns(document, &def.mode.contract_of_rows(&table.def)));
+            faults.extend(check_columns(project, document, &def.mode.contract_of_rows(&table.def)));
         }
         None => {
             let fault = document.fault(&["table"], format!("there is no table `{}`", def.table));
@@ -187,7 +187,32 @@ fn check_connection(document: &Document<PipelineDef>, connections: &[Document<Co
     Some(fault.with_hint(hint))
 }
 
-fn check_columns(document: &Document<PipelineDef>, table: &TableDef) -> Vec<Diagnostic> {
+/// What is wrong with a check of the load as a whole, and what to do.
+fn batch_faults(
+    project: &Project,
+    def: &PipelineDef,
+    check: &BatchCheckDef,
+    table: &TableDef,
+) -> Vec<(String, Option<String>)> {
+    let mut faults: Vec<_> = gather(check, table).err().into_iter().collect();
+    match &check.rule {
+        BatchRule::ControlTotal(control) if control.file_suffix.is_some() && def.transform.is_some() => {
+            let hint = "give `rows` or `sum`, which are compared with what the transform gives".to_owned();
+            faults.push(("the rows of a transform are not those of a file".into(), Some(hint)));
+        }
+        BatchRule::FoundIn(rule) => match project.table(&rule.table) {
+            None => faults.push((format!("there is no table `{}`", rule.table), None)),
+            Some(found) if found.def.column(&rule.of).is_none() => {
+                faults.push((format!("`{}` has no column `{}`", rule.table, rule.of), None));
+            }
+            Some(_) => {}
+        },
+        _ => {}
+    }
+    faults
+}
+
+fn check_columns(project: &Project, document: &Document<PipelineDef>, table: &TableDef) -> Vec<Diagnostic> {
     let def = &*document.def;
     let mut faults = Vec::new();
     for name in def.columns.keys().filter(|name| table.column(name).is_none()) {
@@ -201,6 +226,15 @@ fn check_columns(document: &Document<PipelineDef>, table: &TableDef) -> Vec<Diag
     for (path, message, hint) in written_faults(def, table) {
         let path: Vec<&str> = std::iter::once("written").chain(path.iter().map(String::as_str)).collect();
         faults.push(document.fault(&path, message).with_hint(hint));
+    }
+    for (index, check) in def.batch.iter().enumerate() {
+        faults.extend(batch_faults(project, def, check, table).into_iter().map(|(message, hint)| {
+            let fault = document.fault(&["batch", &index.to_string(), "rule"], message);
+            match hint {
+                Some(hint) => fault.with_hint(hint),
+                None => fault,
+            }
+        }));
     }
     // The clock matters only when checks run.
     let context = match CheckContext::try_new(&Reference::built_in(), &system_clock()) {

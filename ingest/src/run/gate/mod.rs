@@ -14,12 +14,15 @@ use xiangyun_engine::catalog::TableDef;
 
 use super::error::RunError;
 use crate::check::{
-    CheckContext, ColumnPlan, CompiledCheck, Duplicated, FILE_COLUMN, Failure, Finding, LINE_COLUMN, Places,
-    apply_written, compile, implied, plan_columns, type_columns,
+    CheckContext, ColumnPlan, CompiledCheck, Duplicated, FILE_COLUMN, Failure, Finding, Gathered, LINE_COLUMN, Places,
+    apply_written, compile, gather, implied, plan_columns, type_columns,
 };
 use crate::pipeline::{Duplicates, OnFail, PipelineDef, nullable_schema};
 use crate::source::RAW_LIMIT_BYTES;
 use crate::source::text::truncated;
+
+/// Bytes of a rejected row as JSON: room for the longest row whatever has to be escaped in it.
+const JSON_LIMIT_BYTES: usize = 6 * RAW_LIMIT_BYTES;
 
 /// Decides row by row. It remembers the keys of all rows it let through, unless duplicates are kept.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub(super) struct Gate {
     /// None where rows are not compared.
     duplicated: Option<Duplicated>,
     duplicates: Duplicates,
+    /// What the checks of the load as a whole gather, in their order.
+    gathered: Vec<Gathered>,
 }
 
 /// What became of a batch: every row is in `kept` or `rejected` or counted in `duplicates`, and in one of them only.
@@ -84,7 +89,22 @@ impl Gate {
         let duplicates = pipeline.mode.duplicates(pipeline.duplicates);
         let compares = duplicates != Duplicates::Keep;
         let duplicated = compares.then(|| Duplicated::try_new(&open_schema, key)).transpose().map_err(unchecked)?;
-        Ok(Self { columns, open_schema, schema: table.arrow_schema(), checks, duplicated, duplicates })
+        let mut gathered = Vec::with_capacity(pipeline.batch.len());
+        for (index, check) in pipeline.batch.iter().enumerate() {
+            gathered.push(gather(check, table).map_err(|(message, hint)| RunError::BatchCheck {
+                pipeline: pipeline.name.clone(),
+                number: index + 1,
+                message,
+                hint,
+            })?);
+        }
+        let schema = table.arrow_schema();
+        Ok(Self { columns, open_schema, schema, checks, duplicated, duplicates, gathered })
+    }
+
+    /// What was gathered of all batches.
+    pub(super) fn into_gathered(self) -> Vec<Gathered> {
+        self.gathered
     }
 
     /// Judges the rows of one batch.
@@ -141,6 +161,9 @@ impl Gate {
         let kept: BooleanArray = (0..rows.num_rows())
             .map(|row| Some(!(rejected.contains_key(&row) || removes && repeated.value(row))))
             .collect();
+        for gathered in &mut self.gathered {
+            gathered.observe(&typed.batch, &kept, places.files()).map_err(unchecked)?;
+        }
         warned.retain(|failure| kept.value(failure.row));
         let loaded = filter_record_batch(&typed.batch, &kept).map_err(unchecked)?;
         let loaded = RecordBatch::try_new(Arc::clone(&self.schema), loaded.columns().to_vec()).map_err(unchecked)?;
@@ -207,7 +230,7 @@ impl<'a> RowText<'a> {
             (name.clone(), value.map_or(serde_json::Value::Null, serde_json::Value::String))
         };
         let object: serde_json::Map<_, _> = self.columns.iter().map(value).collect();
-        truncated(&serde_json::Value::Object(object).to_string(), RAW_LIMIT_BYTES).to_owned()
+        truncated(&serde_json::Value::Object(object).to_string(), JSON_LIMIT_BYTES).to_owned()
     }
 }
 
