@@ -141,6 +141,14 @@ impl Ingest {
         self.observers.iter().for_each(|observer| observer.ended(run));
     }
 
+    pub(crate) fn committer(&self) -> &Committer {
+        &self.committer
+    }
+
+    pub(crate) fn observers(&self) -> &[Arc<dyn RunObserver>] {
+        &self.observers
+    }
+
     /// The engine that reads what this writes.
     pub fn engine(&self) -> &Engine {
         &self.engine
@@ -172,6 +180,7 @@ impl Ingest {
             observers: &self.observers,
             pipeline: def,
             redo: None,
+            replay: None,
             options,
             progress,
         };
@@ -192,7 +201,8 @@ impl Ingest {
             let Some(redo) = past.into_iter().find(is_wanted) else { continue };
             let (engine, committer, sources) = (&self.engine, &self.committer, self.source_context());
             let (pipeline, observers) = (Arc::clone(&document.def), &self.observers);
-            let run = Run { engine, committer, sources, observers, pipeline, redo: Some(redo), options, progress };
+            let (redo, replay) = (Some(redo), None);
+            let run = Run { engine, committer, sources, observers, pipeline, redo, replay, options, progress };
             return Box::pin(run.load()).await;
         }
         Err(RunError::UnknownRun { run: run_id.into() }.into())

@@ -9,6 +9,7 @@ mod infer;
 mod init;
 mod load;
 mod metric;
+mod quarantine;
 mod run;
 mod serve;
 mod sql;
@@ -25,6 +26,7 @@ pub(crate) use infer::InferArgs;
 pub(crate) use init::InitArgs;
 pub(crate) use load::LoadArgs;
 pub(crate) use metric::{GrainArg, MetricArgs, MetricCommand, MetricQueryArgs, RegionsArg};
+pub(crate) use quarantine::{FilterArgs, QuarantineArgs, QuarantineCommand};
 pub(crate) use run::RunArgs;
 pub(crate) use serve::ServeArgs;
 pub(crate) use sql::SqlArgs;
@@ -101,6 +103,8 @@ pub(crate) enum Command {
     Check,
     /// Run pipelines: read, check and commit their sources
     Load(LoadArgs),
+    /// Look at rejected rows, export them, and load them corrected
+    Quarantine(QuarantineArgs),
     /// Work the schedule: run pipelines when they are due
     Run(RunArgs),
     /// Run SQL, or open an interactive shell

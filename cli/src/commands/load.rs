@@ -96,6 +96,12 @@ pub(super) async fn load_all(
 }
 
 impl Summary {
+    /// Of loads that went well; what they found is told.
+    pub(super) fn told(session: &Session, reports: Vec<LoadReport>) -> Self {
+        reports.iter().for_each(|report| tell(session, report, WARNINGS_TOLD));
+        Self { reports, failed: Vec::new(), failure: None }
+    }
+
     /// A row a load: what was read and what became of it.
     pub(super) fn rows(&self) -> anyhow::Result<RecordBatch> {
         let (reports, failed) = (&self.reports, &self.failed);

@@ -8,6 +8,7 @@ mod infer;
 mod init;
 mod load;
 mod metric;
+mod quarantine;
 mod run;
 mod serve;
 mod sql;
@@ -37,6 +38,7 @@ pub(crate) fn run(session: Session, command: Command) -> anyhow::Result<()> {
         Command::Infer(args) => interruptible(&session, infer::run(&session, &args)),
         Command::Check => interruptible(&session, check::run(&session)),
         Command::Load(args) => interruptible(&session, load::run(&session, &args)),
+        Command::Quarantine(args) => interruptible(&session, quarantine::run(&session, args)),
         Command::Run(args) => block_on(&session, "warn", run::run(&session, &args)),
         Command::Table(args) => interruptible(&session, table::run(&session, args)),
         Command::Metric(args) => interruptible(&session, metric::run(&session, args)),

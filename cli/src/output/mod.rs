@@ -13,7 +13,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::{Stream, StreamExt};
 use serde_json::{Map, Value, json};
-use xiangyun_api::encode::{EncodeOptions, Ending, encoder};
+use xiangyun_api::encode::{EncodeOptions, Ending, Format, encoder};
 use xiangyun_engine::query::QueryResult;
 use xiangyun_engine::{Error, ErrorKind};
 
@@ -98,6 +98,24 @@ impl Output {
             self.note(&format!("the result was cut at {} rows by a limit", status.rows()));
         }
         Ok(shown.rows)
+    }
+
+    /// Writes rows as they come. Returns how many were written.
+    pub(crate) async fn batches(
+        &mut self,
+        schema: SchemaRef,
+        batches: impl Stream<Item = xiangyun_engine::Result<RecordBatch>> + Unpin,
+    ) -> anyhow::Result<u64> {
+        let batches = batches.map(|batch| batch.map_err(anyhow::Error::from));
+        Ok(self.stream(schema, Map::new(), batches, || false).await?.rows)
+    }
+
+    /// Says in front of a CSV file that it is UTF-8: spreadsheets take it for the machine's own encoding otherwise.
+    pub(crate) fn mark_utf8(&mut self) -> anyhow::Result<()> {
+        if self.format == OutputFormat::Encoded(Format::Csv) {
+            self.destination.write("\u{feff}".as_bytes())?;
+        }
+        Ok(())
     }
 
     /// Writes rows that are already there.

@@ -9,6 +9,7 @@ mod infer;
 mod init;
 mod load;
 mod metric;
+mod quarantine;
 mod run;
 mod serve;
 mod sql;

@@ -13,7 +13,7 @@ use deltalake::table::state::DeltaTableState;
 use serde::Deserialize;
 use tokio::sync::Mutex as AsyncMutex;
 use uuid::Uuid;
-use xiangyun_engine::catalog::{RUN_KEY, RunRecord, RunSource, TableDef};
+use xiangyun_engine::catalog::{RUN_KEY, ResolvedRows, RunRecord, RunSource, TableDef};
 use xiangyun_engine::storage::Storage;
 use xiangyun_engine::{ErrorKind, Result};
 
@@ -246,7 +246,7 @@ impl Committer {
             };
             load.pipeline == run.pipeline
                 && seen.is_none_or(|seen| load.version > seen)
-                && load.sources.iter().any(shares)
+                && (load.sources.iter().any(shares) || takes_up_same(&load.resolves, &run.resolves))
         };
         match past.loads().iter().find(is_same) {
             Some(load) => {
@@ -310,6 +310,17 @@ impl Committer {
         let mut queues = self.inner.queues.lock().unwrap_or_else(PoisonError::into_inner);
         queues.entry(label.to_string()).or_default().clone()
     }
+}
+
+/// Whether both took up one and the same rejected row.
+fn takes_up_same(one: &[ResolvedRows], other: &[ResolvedRows]) -> bool {
+    let meets = |(first, last): &(u64, u64), rows: &ResolvedRows| {
+        rows.rows.iter().any(|(start, end)| start <= last && first <= end)
+    };
+    one.iter().any(|own| {
+        let others = other.iter().filter(|rows| rows.run_id == own.run_id);
+        others.into_iter().any(|rows| own.rows.iter().any(|stretch| meets(stretch, rows)))
+    })
 }
 
 async fn refresh(target: &Target, cached: &mut Option<DeltaTableState>) -> Result<()> {

@@ -3,7 +3,7 @@
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use serde::Deserialize;
 use xiangyun_engine::Result;
-use xiangyun_engine::catalog::{RunRecord, RunSource, TableLog};
+use xiangyun_engine::catalog::{ResolvedRows, RunRecord, RunSource, TableLog};
 
 /// Commits that are read at a time.
 const AHEAD: usize = 16;
@@ -23,6 +23,8 @@ pub struct PastLoad {
     pub cursor: Option<String>,
     /// The run that it made again.
     pub redo_of: Option<String>,
+    /// The quarantined rows that it took up.
+    pub resolves: Vec<ResolvedRows>,
     /// Rows that it read.
     pub rows_read: u64,
     /// The columns that its sources had.
@@ -70,6 +72,7 @@ async fn read(log: &TableLog, version: u64) -> Result<Option<PastLoad>> {
         sources: run.sources,
         cursor: run.cursor,
         redo_of: run.redo_of,
+        resolves: run.resolves,
         rows_read: run.rows_read,
         columns: run.columns,
     }))

@@ -5,12 +5,11 @@ mod load;
 mod statement;
 
 pub use definition::{
-    BatchCheckDef, BatchRule, ControlTotalRule, DaysOf, DaysPeriod, DaysRule, FoundInRule, OnBatchFail, RowCountRule,
-    Share, Tolerance,
-    ArrivalDef, CatchUp, CheckDef, CheckRule, CkanSource, CsvSource, DuplicateNames, Duplicates, FileLocation,
-    FooterDef, GeoJsonSource, HeaderDef, HeaderWord, HistoryMode, HttpIncrementalDef, HttpSource, JsonSource,
-    OnChangedFile, OnFail, PagingDef, PipelineDef, RaggedDef, RetryDef, ScheduleDays, ScheduleDef, SchemaPolicy,
-    SocrataSource, SourceDef, SyntheticSource, TransformDef, UpsertMode, WriteMode, WrittenDef, WrittenForm,
+    ArrivalDef, BatchCheckDef, BatchRule, CatchUp, CheckDef, CheckRule, CkanSource, ControlTotalRule, CsvSource,
+    DaysOf, DaysPeriod, DaysRule, DuplicateNames, Duplicates, FileLocation, FooterDef, FoundInRule, GeoJsonSource,
+    HeaderDef, HeaderWord, HistoryMode, HttpIncrementalDef, HttpSource, JsonSource, OnBatchFail, OnChangedFile, OnFail,
+    PagingDef, PipelineDef, RaggedDef, RetryDef, RowCountRule, ScheduleDays, ScheduleDef, SchemaPolicy, Share,
+    SocrataSource, SourceDef, SyntheticSource, Tolerance, TransformDef, UpsertMode, WriteMode, WrittenDef, WrittenForm,
 };
 pub(crate) use load::{load_pipelines, nullable_schema};
 pub(crate) use statement::{SOURCE, parse as parse_transform, tables_of};

@@ -96,7 +96,8 @@ impl Run<'_> {
     ) -> Result<Option<BatchFinding>> {
         let (past, _) = self.committer.past_loads(table).await?;
         let loads = standing(&past, &self.pipeline.name);
-        let Some(last) = loads.last() else {
+        // Rejected rows that came again are no load of their own.
+        let Some(last) = loads.iter().rfind(|load| load.resolves.is_empty()) else {
             report.run.notes.push("there is no earlier load whose number of rows could be compared".into());
             return Ok(None);
         };

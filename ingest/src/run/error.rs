@@ -74,6 +74,12 @@ pub(crate) enum RunError {
     /// A run that was made again already, with other content.
     #[error("run {run} was made again by run {by}, whose rows stand in the place of its own")]
     Redone { run: String, by: String },
+    /// A row that no run rejected.
+    #[error("run {run} has no row {number} in quarantine")]
+    NotQuarantined { run: String, number: u64 },
+    /// Rows whose load is no longer the table's.
+    #[error("rows that run {run} rejected cannot be replayed: {why}")]
+    NoReplay { run: String, why: String },
     /// The load's identity could not be written down.
     #[error("the pipeline's definition cannot be hashed")]
     Identity { source: BoxError },
@@ -103,10 +109,13 @@ fn place(file: &Option<String>, line: &Option<u64>) -> String {
 impl Classify for RunError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::UnknownPipeline { .. } | Self::UnknownRun { .. } | Self::RedoFile { .. } => ErrorKind::NotFound,
+            Self::UnknownPipeline { .. }
+            | Self::NotQuarantined { .. }
+            | Self::UnknownRun { .. }
+            | Self::RedoFile { .. } => ErrorKind::NotFound,
             Self::NoRedo { .. } => ErrorKind::Unsupported,
             Self::TooManyValues { .. } => ErrorKind::LimitExceeded,
-            Self::Redone { .. } | Self::Overtaken { .. } => ErrorKind::Conflict,
+            Self::Redone { .. } | Self::NoReplay { .. } | Self::Overtaken { .. } => ErrorKind::Conflict,
             Self::NoContract { .. }
             | Self::Columns { .. }
             | Self::Check { .. }
@@ -161,6 +170,10 @@ impl Classify for RunError {
             Self::Redone { by, .. } => Some(format!("make that one again: `xiangyun load --redo {by}`")),
             Self::TooManyValues { .. } => {
                 Some("make the column the primary key and use `mode = { upsert = {} }`, which works on disk".into())
+            }
+            Self::NotQuarantined { .. } => Some("list them with `xiangyun quarantine list --all`".into()),
+            Self::NoReplay { .. } => {
+                Some("correct the file itself and load it: what it rejects then is in a quarantine of its own".into())
             }
             Self::Scale { .. } => Some("use a number greater than zero".into()),
             Self::Evaluate { .. } => {

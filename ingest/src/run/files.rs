@@ -54,6 +54,7 @@ impl NewFiles {
             found.read.push(file.path.clone());
             let runs: Vec<String> = past.iter().filter(named).map(|load| load.run_id.clone()).collect();
             if !runs.is_empty() {
+                let runs = with_replays(past, runs);
                 found.changed.push(ChangedFile { path: file.path.clone(), runs });
             }
         }
@@ -69,7 +70,18 @@ impl NewFiles {
     }
 }
 
-fn is_newest(past: &[&PastLoad], load: &PastLoad, path: &str) -> bool {
+/// The runs, and those that took up rows which they rejected: all of them rows of the same files.
+pub(super) fn with_replays(past: &[&PastLoad], mut runs: Vec<String>) -> Vec<String> {
+    // A run comes after the one whose rows it takes up.
+    for load in past {
+        if load.resolves.iter().any(|resolved| runs.contains(&resolved.run_id)) && !runs.contains(&load.run_id) {
+            runs.push(load.run_id.clone());
+        }
+    }
+    runs
+}
+
+pub(super) fn is_newest(past: &[&PastLoad], load: &PastLoad, path: &str) -> bool {
     let newest = past.iter().rfind(|other| other.sources.iter().any(|source| source.path == path));
     newest.is_some_and(|newest| newest.run_id == load.run_id)
 }
@@ -144,6 +156,7 @@ mod tests {
             cursor: None,
             redo_of: None,
             rows_read: 0,
+            resolves: Vec::new(),
             columns: Vec::new(),
         }
     }

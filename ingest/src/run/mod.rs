@@ -9,6 +9,7 @@ mod identity;
 mod lookup;
 mod quarantine;
 mod reading;
+mod replay;
 mod task;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -40,6 +41,7 @@ pub(crate) use error::RunError;
 use gate::Gate;
 use quarantine::Quarantine;
 use reading::{Reading, Tally};
+pub(crate) use replay::Replay;
 use task::{Loading, Task};
 use trace::Trace;
 
@@ -58,6 +60,8 @@ pub(crate) struct Run<'a> {
     pub(crate) pipeline: Arc<PipelineDef>,
     /// The load that is made again.
     pub(crate) redo: Option<PastLoad>,
+    /// The rejected rows that are taken up.
+    pub(crate) replay: Option<Replay>,
     pub(crate) options: &'a LoadOptions,
     pub(crate) progress: Arc<dyn Progress>,
 }
@@ -148,8 +152,14 @@ impl Run<'_> {
     async fn attempt(&self, report: &mut LoadReport) -> Result<Option<LoadOutcome>> {
         let table = self.table()?;
         self.progress.step("opening", None);
-        let mark = self.mark(&table).await?;
-        let source = self.open(mark.as_ref().and_then(|mark| mark.cursor.clone())).await?;
+        let mark = match &self.replay {
+            Some(_) => None,
+            None => self.mark(&table).await?,
+        };
+        let source = match &self.replay {
+            Some(replay) => replay.rows(),
+            None => self.open(mark.as_ref().and_then(|mark| mark.cursor.clone())).await?,
+        };
         report.run.sources = source.files().to_vec();
         report.run.cursor = source.cursor();
         if let (true, Some(version)) = (source.is_empty(), mark.as_ref().and_then(|mark| mark.version)) {
@@ -160,7 +170,9 @@ impl Run<'_> {
         if source.is_empty() {
             return Err(SourceError::NoRecords { pipeline: self.pipeline.name.clone() }.into());
         }
-        report.run.columns = source.schema().fields().iter().map(|field| field.name().clone()).collect();
+        if self.replay.is_none() {
+            report.run.columns = source.schema().fields().iter().map(|field| field.name().clone()).collect();
+        }
         let Shape { source, table, notes } = self.shape(table, source).await?;
         report.run.notes = notes;
         report.run.reads = self.reads().await?;
@@ -213,7 +225,9 @@ impl Run<'_> {
             return Ok(None);
         }
         let (past, seen) = self.committer.past_loads(table).await?;
-        let last = past.iter().rev().find(|load| load.pipeline == self.pipeline.name);
+        // Rejected rows that came again leave the mark where it was.
+        let is_own = |load: &&PastLoad| load.pipeline == self.pipeline.name && load.resolves.is_empty();
+        let last = past.iter().rfind(is_own);
         Ok(Some(Mark {
             cursor: last.and_then(|load| load.cursor.clone()),
             version: last.map(|load| load.version),

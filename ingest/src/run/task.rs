@@ -7,7 +7,7 @@ use xiangyun_engine::Result;
 use xiangyun_engine::catalog::{RunRead, TableDef};
 
 use super::error::RunError;
-use super::files::{NewFiles, SomeFiles, standing};
+use super::files::{NewFiles, SomeFiles, standing, with_replays};
 use super::{Run, identity};
 use crate::commit::{Idempotency, InPlace, PastLoad, TakenOut};
 use crate::ingest::{LoadReport, RejectSample};
@@ -37,12 +37,14 @@ impl Run<'_> {
         source: Arc<dyn Source>,
         report: &mut LoadReport,
     ) -> Result<Task> {
-        let loading = match &self.redo {
-            Some(past) => self.again(table, source, past, &report.run.reads).await?,
-            None => match self.only_new(table, source, report).await? {
-                Task::Load(loading) => *loading,
-                nothing @ Task::Nothing { .. } => return Ok(nothing),
-            },
+        let task = match (&self.replay, &self.redo) {
+            (Some(replay), _) => self.replay_task(table, source, replay, report).await?,
+            (None, Some(past)) => Task::Load(Box::new(self.again(table, source, past, &report.run.reads).await?)),
+            (None, None) => self.only_new(table, source, report).await?,
+        };
+        let loading = match task {
+            Task::Load(loading) => *loading,
+            nothing @ Task::Nothing { .. } => return Ok(nothing),
         };
         report.run.sources = loading.source.files().to_vec();
         if !self.options.dry_run
@@ -147,7 +149,8 @@ impl Run<'_> {
             return Err(RunError::Redone { run: run.clone(), by: by.run_id.clone() }.into());
         }
         let also = vec![self.idempotency(table, &*source, reads)?];
-        let taken = TakenOut { runs: if takes_out { vec![run.clone()] } else { Vec::new() }, files: None };
+        let gone = || with_replays(&standing(&loads, &self.pipeline.name), vec![run.clone()]);
+        let taken = TakenOut { runs: if takes_out { gone() } else { Vec::new() }, files: None };
         Ok(Loading { source, idempotency, in_place: InPlace { taken, also, seen: Some(seen) } })
     }
 }

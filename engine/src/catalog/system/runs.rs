@@ -41,6 +41,7 @@ pub fn runs_schema() -> SchemaRef {
         count("rows_deleted"),
         text("redo_of"),
         text("stopped_by"),
+        text("replay_of"),
     ])
 }
 
@@ -72,6 +73,7 @@ pub fn run_records_batch(runs: &[RunRecord]) -> Result<RecordBatch> {
         counts(runs.iter().map(|run| Some(run.rows_deleted))),
         texts(runs.iter().map(|run| run.redo_of.as_ref())),
         texts(runs.iter().map(|run| run.stopped_by.as_ref())),
+        texts(runs.iter().map(|run| run.resolves.first().map(|rows| &rows.run_id))),
     ];
     RecordBatch::try_new(runs_schema(), columns).map_err(internal)
 }
