@@ -71,12 +71,17 @@ impl Ingest {
         self.quarantine_query(&sql).await
     }
 
-    /// The rejected rows of one pipeline with their own columns, to be corrected and replayed.
+    /// The rejected rows of one pipeline with their own columns, to be corrected and replayed; those of runs that were
+    /// stopped only where their run is named.
     ///
     /// # Errors
     /// `InvalidInput` where the rows are of several pipelines, whose columns differ; `NotFound` where there are none.
     pub async fn export_quarantine(&self, filter: &QuarantineFilter) -> Result<QuarantineExport> {
-        let condition = format!("{} and number is not null", filter.sql());
+        let mut condition = format!("{} and number is not null", filter.sql());
+        if filter.run.is_none() {
+            // The file of a run that was stopped is loaded again as a whole: its rows cannot be taken up one by one.
+            condition.push_str(" and run_id not in (select run_id from system.runs where stopped_by is not null)");
+        }
         let pipeline = self.pipeline_of(&condition).await?;
         export::open(self, &condition, &self.inputs_of(&pipeline)).await
     }

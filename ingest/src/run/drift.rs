@@ -13,7 +13,7 @@ use super::Run;
 use super::error::RunError;
 use super::files::standing;
 use crate::pipeline::{PipelineDef, SchemaPolicy};
-use crate::source::{Batches, Drift, Source, SourceBatch, SourceError};
+use crate::source::{Batches, Drift, PartialColumn, Source, SourceBatch, SourceError};
 
 /// Columns that a table may grow to: beyond, a file is taken for damaged.
 const GROWN_COLUMNS: usize = 2_000;
@@ -107,21 +107,16 @@ fn tell_files(pipeline: &PipelineDef, drift: &Drift, notes: &mut Vec<String>) ->
         return Err(stopped(pipeline, format!("column `{name}` of `{file}` is not {from} as in the files before it")));
     }
     // Of columns that came or went together one note is enough.
-    let mut told: Vec<(Vec<std::ops::Range<usize>>, Vec<String>, String, String)> = Vec::new();
+    let mut told: Vec<(&PartialColumn, Vec<String>)> = Vec::new();
     for column in &drift.partial {
-        match told.iter_mut().find(|(present, ..)| *present == column.present) {
-            Some((_, names, ..)) => names.push(column.name.clone()),
-            None => told.push((
-                column.present.clone(),
-                vec![column.name.clone()],
-                column.first_with.clone(),
-                column.first_without.clone(),
-            )),
+        match told.iter_mut().find(|(first, _)| first.present == column.present) {
+            Some((_, names)) => names.push(column.name.clone()),
+            None => told.push((column, vec![column.name.clone()])),
         }
     }
-    for (present, names, with, without) in told.iter().take(NAMES_TOLD) {
-        let (count, all): (usize, _) = (present.iter().map(ExactSizeIterator::len).sum(), drift.files);
-        let names = listed(names);
+    for (column, names) in told.iter().take(NAMES_TOLD) {
+        let (count, all, names) = (column.count(), drift.files, listed(names));
+        let (with, without) = (&column.first_with, &column.first_without);
         notes.push(format!(
             "{count} of {all} files have these columns, `{with}` the first, and `{without}` is the first without: {names}"
         ));

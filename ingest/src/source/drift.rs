@@ -131,8 +131,7 @@ pub(super) fn union<'a>(files: &[(&'a str, SchemaRef)]) -> Result<(SchemaRef, Dr
             let (from, to) = (column.first_type, column.field.data_type().clone());
             drift.widened.push(WidenedColumn { name: name.clone(), from, to, file: files[file].0.into() });
         }
-        let all = [0..files.len()];
-        if column.present == all {
+        if matches!(&column.present[..], [all] if *all == (0..files.len())) {
             fields.push(column.field);
             continue;
         }
