@@ -23,7 +23,7 @@ use super::snapshot::TableSnapshot;
 use super::summary::{ColumnDetail, CommitSummary, TableDetail, TableKind, TableSummary};
 use super::table_name::{TableName, is_identifier};
 use crate::error::Result;
-use crate::project::Project;
+use crate::project::{Project, nearest};
 use crate::storage::{Storage, StorageError};
 
 /// The tables as their Delta logs say they are. Cheap to clone.
@@ -296,12 +296,9 @@ impl Catalog {
         }
         let tables = project.tables.iter().map(|table| &table.def.name);
         let views = project.views.iter().map(|view| &(view.def.as_ref() as &ViewDef).name);
-        let nearest = tables
-            .chain(views)
-            .map(|known| (strsim::damerau_levenshtein(&known.to_string(), &name.to_string()), known))
-            .filter(|(distance, _)| *distance <= 3)
-            .min();
-        CatalogError::Unknown { table: name.clone(), nearest: nearest.map(|(_, known)| known.clone()) }
+        let known: Vec<String> = tables.chain(views).map(ToString::to_string).collect();
+        let nearest = nearest(&name.to_string(), known.iter().map(String::as_str)).and_then(|name| name.parse().ok());
+        CatalogError::Unknown { table: name.clone(), nearest }
     }
 }
 

@@ -13,6 +13,7 @@ mod log_statistics;
 mod provenance;
 mod pruning;
 mod read_store;
+mod relations;
 mod scan;
 mod snapshot;
 mod summary;
@@ -30,6 +31,7 @@ pub use error::CatalogError;
 pub use history::RUN_KEY;
 pub use log::{LogListing, TableLog};
 pub use provenance::{FILE_COLUMN, LINE_COLUMN, PROVENANCE_COLUMNS, RUN_COLUMN, provenance_fields, with_provenance};
+pub use relations::tables_of;
 pub use snapshot::TableSnapshot;
 pub use summary::{
     ColumnDetail, CommitSummary, ResolvedRows, RunRead, RunRecord, RunSource, RunStatus, TableDetail, TableKind,

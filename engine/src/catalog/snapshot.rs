@@ -40,12 +40,7 @@ impl TableSnapshot {
     /// Reads the file list of `state`. Tables with features that our own scan does not handle (deletion vectors in
     /// use, column mapping, …) get deltalake's provider.
     pub async fn try_new(log: &TableLog, state: &DeltaTableState) -> Result<Self> {
-        let views: Vec<LogicalFileView> = state
-            .snapshot()
-            .try_log_data()
-            .map_err(|error| CatalogError::Unreadable { table: log.label().into(), source: error.into() })?
-            .iter()
-            .collect();
+        let views = file_views(log, state)?;
         let stored = plain_schema(&state.snapshot().arrow_schema());
         // Files and tables that were written without the hidden columns have missing values in them.
         let traced_schema = with_provenance(&stored);
@@ -140,6 +135,14 @@ fn projected(whole: Arc<dyn TableProvider>, schema: &SchemaRef) -> Result<Arc<dy
         crate::Error::new(crate::ErrorKind::Internal, "a table's columns cannot be selected").with_source(error)
     })?;
     Ok(Arc::new(ViewTable::new(plan, None)))
+}
+
+/// The files that the log of `state` lists.
+pub(super) fn file_views(log: &TableLog, state: &DeltaTableState) -> Result<Vec<LogicalFileView>> {
+    let listed = state.snapshot().try_log_data();
+    let listed =
+        listed.map_err(|error| CatalogError::Unreadable { table: log.label().into(), source: error.into() })?;
+    Ok(listed.iter().collect())
 }
 
 /// Whether this version can only be read by deltalake's provider.

@@ -16,7 +16,7 @@ use super::error::CatalogError;
 use super::log::TableLog;
 use super::pruning::prune;
 use super::scan::LakeTable;
-use super::snapshot::{needs_fallback, scan_columns};
+use super::snapshot::{file_views, needs_fallback, scan_columns};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The column of [`TableFiles::table`] that says in which file a row is.
@@ -43,12 +43,7 @@ impl TableFiles {
     /// [`CatalogError::Unsupported`] for a table whose files are not the whole truth: with deletion vectors or column
     /// mapping. Such a table can be read and added to.
     pub fn try_new(log: &TableLog, state: &DeltaTableState, schema: &SchemaRef) -> Result<Self> {
-        let views: Vec<LogicalFileView> = state
-            .snapshot()
-            .try_log_data()
-            .map_err(|error| CatalogError::Unreadable { table: log.label().into(), source: error.into() })?
-            .iter()
-            .collect();
+        let views = file_views(log, state)?;
         if needs_fallback(state, &views) {
             let reason =
                 "it has deletion vectors, column mapping or another feature by which its files cannot be written anew";

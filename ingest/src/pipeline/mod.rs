@@ -12,4 +12,4 @@ pub use definition::{
     SocrataSource, SourceDef, SyntheticSource, Tolerance, TransformDef, UpsertMode, WriteMode, WrittenDef, WrittenForm,
 };
 pub(crate) use load::{load_pipelines, nullable_schema};
-pub(crate) use statement::{SOURCE, parse as parse_transform, tables_of};
+pub(crate) use statement::{SOURCE, parse as parse_transform};

@@ -49,14 +49,6 @@ pub(crate) fn parse(sql: &str) -> Result<TransformSql, String> {
     Ok(TransformSql { with_places: with_places(*query), reads })
 }
 
-/// The `schema.table` names that a statement reads; none where it does not parse.
-pub(crate) fn tables_of(sql: &str) -> BTreeSet<TableName> {
-    let statement = DFParser::parse_sql(sql).ok().and_then(|mut statements| statements.pop_front());
-    let relations = statement.and_then(|statement| resolve_table_references(&statement, true).ok());
-    let names = relations.into_iter().flat_map(|(relations, _)| relations);
-    names.filter_map(|name| TableName::try_new(name.schema()?, name.table()).ok()).collect()
-}
-
 /// Adds the columns of a row's place to a SELECT that gives one row for each row of the source it keeps: one that
 /// reads `source` alone, without grouping, DISTINCT, set operations or subqueries in FROM. Rows keep the file's order.
 fn with_places(mut query: Query) -> Option<String> {

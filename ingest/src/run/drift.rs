@@ -359,6 +359,18 @@ impl Shaped {
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         Self { source, steps: Arc::new(steps), schema }
     }
+
+    fn shaped(&self, batches: Batches) -> Batches {
+        let (steps, schema) = (Arc::clone(&self.steps), Arc::clone(&self.schema));
+        Box::new(batches.map(move |rows| {
+            let rows = rows?;
+            let columns = steps.iter().map(|step| step.column(&rows.batch)).collect();
+            let options = RecordBatchOptions::new().with_row_count(Some(rows.batch.num_rows()));
+            let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), columns, &options)
+                .expect("each column is one of the batch, or made for its rows");
+            Ok(SourceBatch { batch, ..rows })
+        }))
+    }
 }
 
 impl Source for Shaped {
@@ -371,15 +383,11 @@ impl Source for Shaped {
     }
 
     fn batches(&self) -> Result<Batches, SourceError> {
-        let (steps, schema) = (Arc::clone(&self.steps), self.schema());
-        Ok(Box::new(self.source.batches()?.map(move |rows| {
-            let rows = rows?;
-            let columns = steps.iter().map(|step| step.column(&rows.batch)).collect();
-            let options = RecordBatchOptions::new().with_row_count(Some(rows.batch.num_rows()));
-            let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), columns, &options)
-                .expect("each column is one of the batch, or made for its rows");
-            Ok(SourceBatch { batch, ..rows })
-        })))
+        Ok(self.shaped(self.source.batches()?))
+    }
+
+    fn batches_of(&self, paths: &Arc<HashSet<String>>) -> Result<Batches, SourceError> {
+        Ok(self.shaped(self.source.batches_of(paths)?))
     }
 
     fn notes(&self) -> Vec<String> {

@@ -118,12 +118,7 @@ impl Source for SomeFiles {
     }
 
     fn batches(&self) -> Result<Batches, SourceError> {
-        let paths = Arc::clone(&self.paths);
-        let wanted = move |batch: &Result<crate::source::SourceBatch, SourceError>| match batch {
-            Ok(batch) => paths.contains(batch.file.as_ref()),
-            Err(_) => true,
-        };
-        Ok(Box::new(self.source.batches()?.filter(wanted)))
+        self.source.batches_of(&self.paths)
     }
 
     /// Those of its own files: a note begins with the file's name.

@@ -12,7 +12,9 @@ mod http;
 mod json;
 mod synthetic;
 pub(crate) mod text;
+mod web;
 
+use std::collections::HashSet;
 use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -82,6 +84,15 @@ pub trait Source: Debug + Send + Sync {
 
     /// Reads the rows from the beginning. The same rows come in the same order each time.
     fn batches(&self) -> Result<Batches, SourceError>;
+
+    /// Those rows of [`Self::batches`] that stand in files called one of `paths`.
+    fn batches_of(&self, paths: &Arc<HashSet<String>>) -> Result<Batches, SourceError> {
+        let paths = Arc::clone(paths);
+        let is_wanted = move |rows: &Result<SourceBatch, SourceError>| {
+            rows.as_ref().map_or(true, |rows| paths.contains(rows.file.as_ref()))
+        };
+        Ok(Box::new(self.batches()?.filter(is_wanted)))
+    }
 
     /// Whether it is known before any reading that there are no rows: nothing is new.
     fn is_empty(&self) -> bool {

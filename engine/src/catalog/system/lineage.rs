@@ -1,18 +1,15 @@
 //! `system.lineage`: what comes from what, one edge a row, from the source files to the metrics.
 
-use std::collections::BTreeSet;
-
 use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, Utc};
-use datafusion::sql::parser::DFParser;
-use datafusion::sql::resolve::resolve_table_references;
 
 use super::listing::{counts, instants, texts};
 use super::runs::committed_runs;
 use super::{count, instant, internal, required, schema, text};
 use crate::catalog::catalog::Catalog;
+use crate::catalog::relations::tables_of;
 use crate::catalog::table_name::TableName;
 use crate::error::Result;
 
@@ -58,7 +55,7 @@ pub(super) async fn lineage(catalog: &Catalog) -> Result<RecordBatch> {
     }
     let project = catalog.project();
     for view in &project.views {
-        for name in relations(&view.def.sql) {
+        for name in tables_of(&view.def.sql) {
             let from = (kind_of(catalog, &name), name.to_string());
             edges.push(Edge { from, to: ("view", view.def.name.to_string()), run: None });
         }
@@ -86,12 +83,4 @@ pub(super) async fn lineage(catalog: &Catalog) -> Result<RecordBatch> {
 
 fn kind_of(catalog: &Catalog, name: &TableName) -> &'static str {
     if catalog.project().view(name).is_some() { "view" } else { "table" }
-}
-
-/// The `schema.table` names that a view reads; none where its SQL does not parse, which `check` reports.
-fn relations(sql: &str) -> BTreeSet<TableName> {
-    let statement = DFParser::parse_sql(sql).ok().and_then(|mut statements| statements.pop_front());
-    let found = statement.and_then(|statement| resolve_table_references(&statement, true).ok());
-    let names = found.into_iter().flat_map(|(relations, _)| relations);
-    names.filter_map(|name| TableName::try_new(name.schema()?, name.table()).ok()).collect()
 }

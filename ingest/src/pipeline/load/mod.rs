@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use xiangyun_engine::catalog::{TableDef, TableName};
+use xiangyun_engine::catalog::{TableDef, TableName, tables_of};
 use xiangyun_engine::clock::system_clock;
 use xiangyun_engine::functions::Reference;
 use xiangyun_engine::project::{Diagnostic, Diagnostics, Document, Project, load_folder, nearest};
@@ -303,7 +303,7 @@ fn tables_read(project: &Project, def: &PipelineDef) -> BTreeSet<TableName> {
         if found.insert(name.clone())
             && let Some(view) = project.view(&name)
         {
-            open.extend(statement::tables_of(&view.def.sql));
+            open.extend(tables_of(&view.def.sql));
         }
     }
     found

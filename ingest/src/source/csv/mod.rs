@@ -1,6 +1,5 @@
 //! Delimited text.
 
-mod decoded;
 mod dialect;
 mod footer;
 mod left_out;

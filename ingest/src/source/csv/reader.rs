@@ -9,12 +9,11 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use super::super::file::{SourceFile, StoredBytes};
 use super::super::text::{is_missing, trimmed, truncated};
 use super::super::{BATCH_ROWS, RAW_LIMIT_BYTES, SourceBatch, SourceError, UnreadableRow};
-use super::decoded::Decoded;
 use super::dialect::{Dialect, Header};
 use super::left_out::LeftOut;
 use super::record::{Fields, QuoteProblem, Split, first_line, line_end, split};
 use super::scan::find_line_end;
-use crate::source::file::Encoding;
+use crate::source::file::{Decoded, Encoding};
 
 /// Bytes that one record may have. A longer one is a quote that is never closed, or no delimited text.
 pub(super) const RECORD_LIMIT_BYTES: usize = 1 << 20;

@@ -4,10 +4,12 @@
 
 mod archive;
 mod content;
+mod decoded;
 mod encoding;
 mod find;
 mod inspect;
 
+use std::collections::HashSet;
 use std::fmt::Debug;
 #[cfg(test)]
 use std::path::Path;
@@ -21,7 +23,8 @@ pub(crate) use content::hex;
 #[allow(unused_imports, reason = "for formats that seek")]
 pub(in crate::source) use content::spool;
 pub(in crate::source) use content::{Content, Spool, StoredBytes};
-pub(in crate::source) use encoding::{Damage, Detector, Encoding, TextDecoder};
+pub(in crate::source) use decoded::Decoded;
+pub(in crate::source) use encoding::{Detector, Encoding, TextDecoder};
 #[cfg(test)]
 use find::find;
 pub(in crate::source) use find::{SourceFile, locate};
@@ -72,21 +75,13 @@ impl Files {
         location: &FileLocation<'_>,
         format: &dyn Format,
     ) -> Result<Self, SourceError> {
-        Self::of_files(locate(context, location)?, format)
+        Self::of(&locate(context, location)?, format)
     }
 
     #[cfg(test)]
     /// Opens every file of this machine that `path` means, in the order of their names.
     pub(in crate::source) fn open(root: &Path, path: &str, format: &dyn Format) -> Result<Self, SourceError> {
-        Self::of_files(find(root, path)?, format)
-    }
-
-    fn of_files(found: Vec<SourceFile>, format: &dyn Format) -> Result<Self, SourceError> {
-        let mut files = Vec::new();
-        for file in found {
-            files.extend(format.open(&file)?);
-        }
-        Self::try_new(files)
+        Self::of(&find(root, path)?, format)
     }
 
     /// Files that are found already.
@@ -96,6 +91,27 @@ impl Files {
             files.extend(format.open(file)?);
         }
         Self::try_new(files)
+    }
+
+    /// The rows of the files that `wanted` names, or of all; the others are not opened again.
+    fn batches_of_files(&self, wanted: Option<Arc<HashSet<String>>>) -> Result<Batches, SourceError> {
+        let (files, schema) = (Arc::clone(&self.files), self.schema());
+        let mut open: Option<Batches> = None;
+        let mut next = 0;
+        let mut step = move || -> Result<Option<SourceBatch>, SourceError> {
+            loop {
+                if let Some(batches) = &mut open
+                    && let Some(batch) = batches.next()
+                {
+                    return drift::in_schema(batch?, &schema).map(Some);
+                }
+                let Some(file) = files.get(next) else { return Ok(None) };
+                next += 1;
+                let is_wanted = wanted.as_ref().is_none_or(|paths| paths.contains(&file.record().path));
+                open = is_wanted.then(|| file.batches()).transpose()?;
+            }
+        };
+        Ok(Box::new(std::iter::from_fn(move || step().transpose())))
     }
 
     /// One source with the columns of all files.
@@ -117,23 +133,11 @@ impl Source for Files {
     }
 
     fn batches(&self) -> Result<Batches, SourceError> {
-        let (files, schema) = (Arc::clone(&self.files), self.schema());
-        let mut open: Option<Batches> = None;
-        let mut next = 0;
-        let step = move || -> Result<Option<SourceBatch>, SourceError> {
-            loop {
-                if let Some(batches) = &mut open
-                    && let Some(batch) = batches.next()
-                {
-                    return drift::in_schema(batch?, &schema).map(Some);
-                }
-                let Some(file) = files.get(next) else { return Ok(None) };
-                next += 1;
-                open = Some(file.batches()?);
-            }
-        };
-        let mut step = step;
-        Ok(Box::new(std::iter::from_fn(move || step().transpose())))
+        self.batches_of_files(None)
+    }
+
+    fn batches_of(&self, paths: &Arc<HashSet<String>>) -> Result<Batches, SourceError> {
+        self.batches_of_files(Some(Arc::clone(paths)))
     }
 
     fn notes(&self) -> Vec<String> {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Certificate, Client, Response, StatusCode, Url};
+use chrono::Utc;
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
+use reqwest::{Client, Response, StatusCode, Url};
 
 use crate::connection::{ConnectionDef, Tls};
-use crate::source::{SourceContext, SourceError};
+use crate::source::{SourceContext, SourceError, web};
 
 /// Requests in all for one answer.
 const ATTEMPTS: u32 = 5;
@@ -55,18 +55,12 @@ impl Api {
             .default_headers(headers(context, connection)?)
             // A redirect to another host would carry the token away.
             .redirect(reqwest::redirect::Policy::custom(|attempt| {
-                let same = attempt.previous().first().is_some_and(|first| same_host(first, attempt.url()));
+                let same = attempt.previous().first().is_some_and(|first| web::same_origin(first, attempt.url()));
                 if same && attempt.previous().len() < 5 { attempt.follow() } else { attempt.stop() }
             }))
             .https_only(connection.tls == Tls::Require);
-        if let Some(path) = &connection.ca_file {
-            let bytes = std::fs::read(context.root.join(path))
-                .map_err(|source| SourceError::Read { path: path.clone(), source })?;
-            let certificates = Certificate::from_pem_bundle(&bytes)
-                .map_err(|error| unfit(format!("`{path}` holds no certificate: {error}")))?;
-            for certificate in certificates {
-                builder = builder.add_root_certificate(certificate);
-            }
+        for certificate in web::trusted(context, connection, |reason| unfit(reason.into()))? {
+            builder = builder.add_root_certificate(certificate);
         }
         let client = builder.build().map_err(|error| unfit(error.to_string()))?;
         Ok(Self { client, base, connection: name.into() })
@@ -108,16 +102,15 @@ impl Api {
     }
 
     async fn try_get(&self, url: &Url) -> Result<Answer, Failure> {
-        if !same_host(url, &self.base) {
+        if !web::same_origin(url, &self.base) {
             let reason = format!("the next page is at another host, `{}`", url.host_str().unwrap_or_default());
             return Err(Failure::Final(self.failed(url.path(), reason, false)));
         }
         let passing = |error: reqwest::Error| Failure::Passing { problem: chain(&error.without_url()), pause: None };
         let mut response = self.client.get(url.clone()).send().await.map_err(passing)?;
         let status = response.status();
-        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::REQUEST_TIMEOUT
-        {
-            let pause = retry_after(response.headers(), Utc::now());
+        if web::may_pass(status) {
+            let pause = web::retry_after(response.headers(), Utc::now());
             return Err(Failure::Passing { problem: format!("it answered {status}"), pause });
         }
         if !status.is_success() {
@@ -147,38 +140,11 @@ enum Failure {
 }
 
 fn headers(context: &SourceContext, connection: &ConnectionDef) -> Result<HeaderMap, SourceError> {
-    let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
-    let Some(secret) = context.connections.secret_of(connection)? else { return Ok(headers) };
     let unfit =
         |reason: &str| SourceError::UnfitConnection { connection: connection.name.clone(), reason: reason.into() };
-    let (name, text) = match &connection.header {
-        None => (AUTHORIZATION, format!("Bearer {}", secret.expose())),
-        Some(name) => {
-            let name = HeaderName::try_from(name).map_err(|_| unfit("its `header` is no header's name"))?;
-            (name, secret.expose().to_owned())
-        }
-    };
-    let mut value =
-        HeaderValue::try_from(text).map_err(|_| unfit("its secret holds a character that no header may"))?;
-    value.set_sensitive(true);
-    headers.insert(name, value);
+    let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
+    headers.extend(web::secret_header(context, connection, unfit)?);
     Ok(headers)
-}
-
-fn same_host(one: &Url, other: &Url) -> bool {
-    one.scheme() == other.scheme()
-        && one.host_str() == other.host_str()
-        && one.port_or_known_default() == other.port_or_known_default()
-}
-
-/// Seconds, or the time until a date (RFC 9110, section 10.2.3).
-fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = DateTime::parse_from_rfc2822(text).ok()?;
-    Some((date.to_utc() - now).to_std().unwrap_or(Duration::ZERO))
 }
 
 /// The target of `rel="next"` in the `Link` headers (RFC 8288).
@@ -256,19 +222,9 @@ fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failing test may panic")]
 mod tests {
-    use super::*;
+    use reqwest::header::HeaderName;
 
-    #[test]
-    fn pauses_are_read_as_seconds_and_as_dates() {
-        let now = DateTime::parse_from_rfc3339("2015-10-21T07:27:50Z").unwrap().to_utc();
-        let pause = |text: &'static str| {
-            retry_after(&HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]), now)
-        };
-        assert_eq!(pause("120"), Some(Duration::from_secs(120)));
-        assert_eq!(pause("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::from_secs(10)));
-        assert_eq!(pause("Wed, 21 Oct 2015 07:00:00 GMT"), Some(Duration::ZERO));
-        assert_eq!(pause("soon"), None);
-    }
+    use super::*;
 
     #[test]
     fn the_next_page_is_the_link_that_says_so() {

@@ -14,6 +14,8 @@ use xiangyun_engine::catalog::RunSource;
 use super::file::{Content, Encoding, Format, OpenFile, SourceFile, TextDecoder, inspect};
 use super::{Batches, SourceBatch, SourceError};
 use crate::pipeline::JsonSource;
+use document::Elements;
+use lines::Lines;
 use row::{RowReader, Rows};
 
 /// Bytes that one row may have.
@@ -89,13 +91,14 @@ struct JsonFile {
 
 impl JsonFile {
     fn rows(&self) -> Result<Box<dyn RowReader>, SourceError> {
+        let pointer = match &self.format.records {
+            Some(pointer) => pointer.as_str(),
+            None if self.is_array()? => "",
+            None => return Ok(Box::new(Lines::open(&self.file, self.encoding)?)),
+        };
         let content = Content::open(&self.file)?;
         let decoder = TextDecoder::new(&self.file.name, self.encoding);
-        match &self.format.records {
-            Some(pointer) => Ok(Box::new(document::Elements::open(content, decoder, &self.file.name, pointer))),
-            None if self.is_array()? => Ok(Box::new(document::Elements::open(content, decoder, &self.file.name, ""))),
-            None => Ok(Box::new(lines::Lines::new(content, decoder, &self.file.name))),
-        }
+        Ok(Box::new(Elements::open(content, decoder, &self.file.name, pointer)))
     }
 
     /// Whether the first character that counts is `[`.

@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_RANGE, RANGE, RETRY_AFTER};
+use chrono::Utc;
+use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, RANGE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode, Url};
 
 use super::{Place, SourceFile, bad_path, shown};
 use crate::source::file::content::Spool;
-use crate::source::{SourceContext, SourceError};
+use crate::source::{SourceContext, SourceError, web};
 
 /// Times that a file is asked for without getting a byte further.
 const ATTEMPTS: u32 = 5;
@@ -66,32 +66,18 @@ fn client(context: &SourceContext, place: &Place<'_>) -> Result<Client, SourceEr
     let mut builder = Client::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(STALL_TIMEOUT);
     let mut keeps_host = false;
     if let Some(connection) = place.connection {
-        if let Some(secret) = context.connections.secret_of(connection)? {
-            let header = connection.header.as_deref().unwrap_or("authorization");
-            let text = match connection.header {
-                Some(_) => secret.expose().to_owned(),
-                None => format!("Bearer {}", secret.expose()),
-            };
-            let header = HeaderName::from_bytes(header.as_bytes());
-            let header = header.map_err(|_| bad_path(&name, "the connection's `header` is no name of a header"))?;
-            let value = HeaderValue::from_str(&text);
-            let mut value = value.map_err(|_| bad_path(&name, "the connection's secret cannot stand in a header"))?;
-            value.set_sensitive(true);
-            builder = builder.default_headers(HeaderMap::from_iter([(header, value)]));
+        let unfit = |reason: &str| bad_path(&name, &format!("of connection `{}`, {reason}", connection.name));
+        if let Some(header) = web::secret_header(context, connection, unfit)? {
+            builder = builder.default_headers(HeaderMap::from_iter([header]));
             keeps_host = true;
         }
-        if let Some(path) = &connection.ca_file {
-            let read = std::fs::read(context.root.join(path));
-            let pem = read.map_err(|source| SourceError::Read { path: path.clone(), source })?;
-            let roots = reqwest::Certificate::from_pem_bundle(&pem);
-            for root in roots.map_err(|error| bad_path(path, &error.to_string()))? {
-                builder = builder.add_root_certificate(root);
-            }
+        for certificate in web::trusted(context, connection, unfit)? {
+            builder = builder.add_root_certificate(certificate);
         }
     }
     let policy = Policy::custom(move |attempt| {
         let Some(first) = attempt.previous().first() else { return attempt.follow() };
-        let same_host = origin(first) == origin(attempt.url());
+        let same_host = web::same_origin(first, attempt.url());
         if attempt.previous().len() > REDIRECTS {
             attempt.error("it redirects too often")
         } else if keeps_host && !same_host {
@@ -105,10 +91,6 @@ fn client(context: &SourceContext, place: &Place<'_>) -> Result<Client, SourceEr
     });
     let client = builder.redirect(policy).build();
     client.map_err(|error| SourceError::Remote { path: name, source: error.without_url().into() })
-}
-
-fn origin(url: &Url) -> (&str, Option<&str>, Option<u16>) {
-    (url.scheme(), url.host_str(), url.port_or_known_default())
 }
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -199,11 +181,8 @@ impl Transfer {
             return Ok(None);
         }
         let error: Cause = format!("the server answered {status}").into();
-        let again =
-            status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
-        if again {
-            let pause =
-                response.headers().get(RETRY_AFTER).and_then(|text| retry_after(text.to_str().ok()?, Utc::now()));
+        if web::may_pass(status) {
+            let pause = web::retry_after(response.headers(), Utc::now());
             return Ok(Some(Broken { error, pause }));
         }
         Err(match status {
@@ -224,30 +203,4 @@ impl Transfer {
 fn starts_at(response: &Response) -> Option<u64> {
     let text = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
     text.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
-}
-
-/// `Retry-After`: seconds, or a time (RFC 9110, 10.2.3).
-fn retry_after(text: &str, now: DateTime<Utc>) -> Option<Duration> {
-    if let Ok(seconds) = text.trim().parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = DateTime::parse_from_rfc2822(text.trim()).ok()?;
-    Some((at.with_timezone(&Utc) - now).to_std().unwrap_or_default())
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failing test may panic")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_server_says_when_to_come_again() {
-        // The time is the example of RFC 9110, 10.2.3.
-        let now = DateTime::parse_from_rfc3339("1999-12-31T23:58:59Z").unwrap().to_utc();
-        let seconds = |text| retry_after(text, now).map(|pause| pause.as_secs());
-        assert_eq!(seconds("120"), Some(120));
-        assert_eq!(seconds("Fri, 31 Dec 1999 23:59:59 GMT"), Some(60));
-        assert_eq!(seconds("Thu, 31 Dec 1998 23:59:59 GMT"), Some(0));
-        assert_eq!(seconds("soon"), None);
-    }
 }

@@ -2,14 +2,16 @@
 
 use std::collections::VecDeque;
 
-use super::super::SourceError;
-use super::super::file::{Content, Damage, Encoding, SourceFile, StoredBytes, TextDecoder};
+use super::content::{Content, StoredBytes};
+use super::encoding::{Damage, Encoding, TextDecoder};
+use super::find::SourceFile;
+use crate::source::SourceError;
 
 /// Content bytes decoded at a time.
 const PIECE_BYTES: usize = 256 << 10;
 
 /// A window over the text: what was decoded and not yet passed over.
-pub(super) struct Decoded {
+pub(in crate::source) struct Decoded {
     content: Content,
     decoder: TextDecoder,
     piece: Vec<u8>,
@@ -23,7 +25,7 @@ pub(super) struct Decoded {
 }
 
 impl Decoded {
-    pub(super) fn open(file: &SourceFile, encoding: Encoding) -> Result<Self, SourceError> {
+    pub(in crate::source) fn open(file: &SourceFile, encoding: Encoding) -> Result<Self, SourceError> {
         Ok(Self {
             content: Content::open(file)?,
             decoder: TextDecoder::new(&file.name, encoding),
@@ -36,28 +38,28 @@ impl Decoded {
     }
 
     /// What is decoded and not done with.
-    pub(super) fn rest(&self) -> &str {
+    pub(in crate::source) fn rest(&self) -> &str {
         &self.text[self.done..]
     }
 
     /// The first bytes of it.
-    pub(super) fn first(&self, bytes: usize) -> &str {
+    pub(in crate::source) fn first(&self, bytes: usize) -> &str {
         &self.text[self.done..self.done + bytes]
     }
 
     /// Whether nothing comes behind it.
-    pub(super) fn has_ended(&self) -> bool {
+    pub(in crate::source) fn has_ended(&self) -> bool {
         self.ended
     }
 
     /// The first bytes of no meaning among the next `bytes`, their place counted from where these begin.
-    pub(super) fn damage_within(&self, bytes: usize) -> Option<Damage> {
+    pub(in crate::source) fn damage_within(&self, bytes: usize) -> Option<Damage> {
         let damage = self.damages.front().filter(|damage| damage.at < self.done + bytes)?;
         Some(Damage { at: damage.at - self.done, position: damage.position })
     }
 
     /// Is done with the next `bytes`.
-    pub(super) fn advance(&mut self, bytes: usize) {
+    pub(in crate::source) fn advance(&mut self, bytes: usize) {
         self.done += bytes;
         while self.damages.front().is_some_and(|damage| damage.at < self.done) {
             self.damages.pop_front();
@@ -65,7 +67,7 @@ impl Decoded {
     }
 
     /// Decodes the next piece.
-    pub(super) fn fill(&mut self) -> Result<(), SourceError> {
+    pub(in crate::source) fn fill(&mut self) -> Result<(), SourceError> {
         self.text.drain(..self.done);
         self.damages.iter_mut().for_each(|damage| damage.at -= self.done);
         self.done = 0;
@@ -77,22 +79,22 @@ impl Decoded {
         Ok(())
     }
 
-    pub(super) fn encoding(&self) -> Encoding {
+    pub(in crate::source) fn encoding(&self) -> Encoding {
         self.decoder.encoding()
     }
 
     /// The error for bytes of no meaning.
-    pub(super) fn undecodable(&self, position: u64, line: u64) -> SourceError {
+    pub(in crate::source) fn undecodable(&self, position: u64, line: u64) -> SourceError {
         self.decoder.undecodable(position, line)
     }
 
     /// Bytes read from disk so far.
-    pub(super) fn stored_bytes(&self) -> u64 {
+    pub(in crate::source) fn stored_bytes(&self) -> u64 {
         self.content.stored_bytes()
     }
 
     /// Size and hash of the file as it was read.
-    pub(super) fn finish(self) -> Result<StoredBytes, SourceError> {
+    pub(in crate::source) fn finish(self) -> Result<StoredBytes, SourceError> {
         self.content.finish()
     }
 }

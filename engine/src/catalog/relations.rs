@@ -1,0 +1,16 @@
+//! The tables that a statement names, without a planner.
+
+use std::collections::BTreeSet;
+
+use datafusion::sql::parser::DFParser;
+use datafusion::sql::resolve::resolve_table_references;
+
+use super::table_name::TableName;
+
+/// The `schema.table` names that a statement reads; none where it does not parse, which `check` reports.
+pub fn tables_of(sql: &str) -> BTreeSet<TableName> {
+    let statement = DFParser::parse_sql(sql).ok().and_then(|mut statements| statements.pop_front());
+    let relations = statement.and_then(|statement| resolve_table_references(&statement, true).ok());
+    let names = relations.into_iter().flat_map(|(relations, _)| relations);
+    names.filter_map(|name| TableName::try_new(name.schema()?, name.table()).ok()).collect()
+}

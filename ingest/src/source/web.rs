@@ -1,0 +1,87 @@
+//! What every call to a web server needs, whether it fetches a file or asks an API.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Certificate, StatusCode, Url};
+
+use super::{SourceContext, SourceError};
+use crate::connection::ConnectionDef;
+
+/// The header that carries the connection's secret; none where it has no secret. `unfit` makes the error for one that
+/// cannot stand in a header.
+pub(super) fn secret_header(
+    context: &SourceContext,
+    connection: &ConnectionDef,
+    unfit: impl Fn(&str) -> SourceError,
+) -> Result<Option<(HeaderName, HeaderValue)>, SourceError> {
+    let Some(secret) = context.connections.secret_of(connection)? else { return Ok(None) };
+    let (name, text) = match &connection.header {
+        None => (AUTHORIZATION, format!("Bearer {}", secret.expose())),
+        Some(name) => {
+            let name = HeaderName::try_from(name).map_err(|_| unfit("its `header` is no header's name"))?;
+            (name, secret.expose().to_owned())
+        }
+    };
+    let mut value =
+        HeaderValue::try_from(text).map_err(|_| unfit("its secret holds a character that no header may"))?;
+    value.set_sensitive(true);
+    Ok(Some((name, value)))
+}
+
+/// The certificates that the connection trusts beside the system's. `unfit` makes the error for a file that holds none.
+pub(super) fn trusted(
+    context: &SourceContext,
+    connection: &ConnectionDef,
+    unfit: impl Fn(&str) -> SourceError,
+) -> Result<Vec<Certificate>, SourceError> {
+    let Some(path) = &connection.ca_file else { return Ok(Vec::new()) };
+    let bytes =
+        std::fs::read(context.root.join(path)).map_err(|source| SourceError::Read { path: path.clone(), source })?;
+    Certificate::from_pem_bundle(&bytes).map_err(|error| unfit(&format!("`{path}` holds no certificate: {error}")))
+}
+
+/// Whether both are at the same server, so that a secret may go to either.
+pub(super) fn same_origin(one: &Url, other: &Url) -> bool {
+    one.scheme() == other.scheme()
+        && one.host_str() == other.host_str()
+        && one.port_or_known_default() == other.port_or_known_default()
+}
+
+/// Whether the same request may be answered later.
+pub(super) fn may_pass(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
+}
+
+/// The pause that a server asks for: seconds, or the time until a date (RFC 9110, section 10.2.3).
+pub(super) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = DateTime::parse_from_rfc2822(text).ok()?;
+    Some((date.to_utc() - now).to_std().unwrap_or(Duration::ZERO))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failing test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_says_when_to_come_again() {
+        let pause = |text: &'static str, now: &str| {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]);
+            retry_after(&headers, DateTime::parse_from_rfc3339(now).unwrap().to_utc()).map(|pause| pause.as_secs())
+        };
+        let now = "2015-10-21T07:27:50Z";
+        assert_eq!(pause("120", now), Some(120));
+        assert_eq!(pause("Wed, 21 Oct 2015 07:28:00 GMT", now), Some(10));
+        assert_eq!(pause("Wed, 21 Oct 2015 07:00:00 GMT", now), Some(0));
+        assert_eq!(pause("soon", now), None);
+        let now = "1999-12-31T23:58:59Z";
+        assert_eq!(pause("Fri, 31 Dec 1999 23:59:59 GMT", now), Some(60));
+        assert_eq!(pause("Thu, 31 Dec 1998 23:59:59 GMT", now), Some(0));
+    }
+}
