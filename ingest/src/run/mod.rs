@@ -22,7 +22,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use xiangyun_engine::catalog::{RunRead, RunRecord, RunStatus, TableDef, TableName};
+use xiangyun_engine::catalog::{RunRead, RunRecord, RunStatus, TableDef, TableName, tables_of};
 use xiangyun_engine::query::{QueryResult, SqlRequest};
 use xiangyun_engine::{Engine, Principal, Result};
 
@@ -33,7 +33,7 @@ use crate::commit::{
 use crate::failpoint;
 use crate::ingest::{LoadOptions, LoadOutcome, LoadReport, RejectSample};
 use crate::observe::RunObserver;
-use crate::pipeline::{PipelineDef, SOURCE, SourceDef, parse_transform, tables_of};
+use crate::pipeline::{PipelineDef, SOURCE, SourceDef, parse_transform};
 use crate::progress::Progress;
 use crate::source::{self, Source, SourceContext, SourceError};
 use drift::Shape;
@@ -88,16 +88,13 @@ impl Run<'_> {
     pub(crate) async fn load(self) -> Result<LoadReport> {
         let mut report =
             LoadReport { outcome: LoadOutcome::Loaded, run: self.record(), rejects: Vec::new(), warnings: Vec::new() };
-        if !self.options.dry_run {
-            self.observers.iter().for_each(|observer| observer.started(&report.run));
-        }
-        let begun = report.clone();
+        self.tell(|observer| observer.started(&report.run));
         let mut outcome = self.attempt(&mut report).await;
         for _ in 1..ATTEMPTS {
             if !matches!(outcome, Ok(None)) {
                 break;
             }
-            report = begun.clone();
+            report = self.again(report);
             outcome = self.attempt(&mut report).await;
         }
         let table = || self.pipeline.table.to_string();
@@ -110,20 +107,33 @@ impl Run<'_> {
                 report.run.rows_loaded = 0;
                 report.run.error = Some(error.chain());
                 self.append(&report.run).await;
-                self.ended(&report.run);
+                self.tell(|observer| observer.ended(&report.run));
                 return Err(error);
             }
         }
         failpoint::hit("before_run_record");
         self.append(&report.run).await;
         failpoint::hit("after_run_record");
-        self.ended(&report.run);
+        self.tell(|observer| observer.ended(&report.run));
         Ok(report)
     }
 
-    fn ended(&self, run: &RunRecord) {
+    /// A report for the next attempt of an overtaken load. It is a run of its own: what the one before has written to
+    /// the quarantine stays with a run that never committed, and is not shown.
+    fn again(&self, mut overtaken: LoadReport) -> LoadReport {
+        let run = RunRecord { started_at: overtaken.run.started_at, ..self.record() };
+        overtaken.run.status = RunStatus::Unchanged;
+        overtaken.run.rows_loaded = 0;
+        overtaken.run.finished_at = self.engine.clock().now();
+        overtaken.run.notes.push(format!("another load committed first; run {} reads the source again", run.run_id));
+        self.tell(|observer| observer.ended(&overtaken.run));
+        self.tell(|observer| observer.started(&run));
+        LoadReport { outcome: LoadOutcome::Loaded, run, rejects: Vec::new(), warnings: Vec::new() }
+    }
+
+    fn tell(&self, what: impl Fn(&dyn RunObserver)) {
         if !self.options.dry_run {
-            self.observers.iter().for_each(|observer| observer.ended(run));
+            self.observers.iter().for_each(|observer| what(observer.as_ref()));
         }
     }
 

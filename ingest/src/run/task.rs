@@ -39,7 +39,7 @@ impl Run<'_> {
     ) -> Result<Task> {
         let task = match (&self.replay, &self.redo) {
             (Some(replay), _) => self.replay_task(table, source, replay, report).await?,
-            (None, Some(past)) => Task::Load(Box::new(self.again(table, source, past, &report.run.reads).await?)),
+            (None, Some(past)) => Task::Load(Box::new(self.past_again(table, source, past, &report.run.reads).await?)),
             (None, None) => self.only_new(table, source, report).await?,
         };
         let loading = match task {
@@ -116,7 +116,7 @@ impl Run<'_> {
     }
 
     /// The files of a run that is made again; its rows go in the same commit.
-    async fn again(
+    async fn past_again(
         &self,
         table: &TableDef,
         source: Arc<dyn Source>,

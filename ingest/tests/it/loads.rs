@@ -83,3 +83,45 @@ async fn a_dry_run_counts_and_writes_nothing() {
     let written = std::fs::read_dir(lake.root().join("lake")).unwrap().count();
     assert_eq!(written, 0, "the lake's folder stays empty");
 }
+
+/// Lets another load go first, when this one is about to commit.
+#[derive(Debug)]
+struct Overtaken {
+    root: std::path::PathBuf,
+    done: std::sync::atomic::AtomicBool,
+}
+
+impl xiangyun_ingest::progress::Progress for Overtaken {
+    fn step(&self, name: &'static str, _total_bytes: Option<u64>) {
+        if name != "committing" || self.done.swap(true, std::sync::atomic::Ordering::SeqCst) {
+            return;
+        }
+        let (second, aside) = (self.root.join("data/b.csv"), self.root.join("b.csv"));
+        std::fs::rename(&second, &aside).unwrap();
+        tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(async {
+                let other = Lake::at(&self.root).await;
+                assert_eq!(other.load("trades").await.unwrap().outcome, LoadOutcome::Loaded);
+            });
+        });
+        std::fs::rename(aside, second).unwrap();
+    }
+
+    fn advance(&self, _rows: u64, _bytes: u64) {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_overtaken_load_reads_again_and_keeps_what_it_rejects() {
+    let lake = open("append", "id,amount\n1,1\n2,x\n").await;
+    lake.write("data/b.csv", b"id,amount\n3,3\n4,y\n5,z\n");
+    let progress = std::sync::Arc::new(Overtaken { root: lake.root().into(), done: false.into() });
+    let report = lake.ingest.load("trades", &LoadOptions::default(), progress).await.unwrap();
+    assert_eq!(report.outcome, LoadOutcome::Loaded);
+    assert_eq!((report.run.rows_read, report.run.rows_loaded, report.run.rows_rejected), (3, 1, 2));
+    assert_eq!(lake.sql("select id from market.trades order by id").await, [["1"], ["3"]]);
+    let rejected = lake.sql("select file, line from system.quarantine order by file, line").await;
+    assert_eq!(rejected, [["data/a.csv", "3"], ["data/b.csv", "3"], ["data/b.csv", "4"]]);
+    let runs = lake.sql("select run_id, rows_rejected from system.runs order by rows_rejected").await;
+    assert_eq!(runs.iter().map(|run| run[1].as_str()).collect::<Vec<_>>(), ["1", "2"]);
+    assert_ne!(runs[0][0], runs[1][0]);
+}
