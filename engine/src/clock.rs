@@ -9,6 +9,8 @@ use chrono::{DateTime, FixedOffset, NaiveDate, Utc};
 /// concerns records of those years only, never "today".
 pub const CHINA_OFFSET_SECONDS: i32 = 8 * 3600;
 
+const CHINA: FixedOffset = FixedOffset::east_opt(CHINA_OFFSET_SECONDS).expect("eight hours are less than a day");
+
 /// Tells the time.
 pub trait Clock: Debug + Send + Sync {
     /// The present instant.
@@ -16,8 +18,7 @@ pub trait Clock: Debug + Send + Sync {
 
     /// Today's date in China.
     fn today(&self) -> NaiveDate {
-        let offset = FixedOffset::east_opt(CHINA_OFFSET_SECONDS).unwrap_or(FixedOffset::east_opt(0).expect("zero"));
-        self.now().with_timezone(&offset).date_naive()
+        self.now().with_timezone(&CHINA).date_naive()
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::{Expr, cast, lit};
+use datafusion::logical_expr::{Expr, lit};
 use indexmap::IndexMap;
 
 use chrono::NaiveDate;
@@ -13,9 +13,9 @@ use chrono::NaiveDate;
 use super::definition::{DimensionKind, EmptyPeriods, SemanticModelDef, TimeGrain};
 use super::error::suggest;
 use super::expression::{Aggregation, Fault, is_number, parse_aggregate, parse_scalar};
-use super::period::{date, days_since_epoch, interval};
+use super::period::{date, days_since_epoch};
 use crate::catalog::{Bilingual, TableName, is_identifier};
-use crate::clock::CHINA_OFFSET_SECONDS;
+use crate::functions::calendar::{self, china_time::midnight_seconds};
 use crate::project::Document;
 
 /// Names that the answer's own columns have.
@@ -88,15 +88,9 @@ impl TimeColumn {
         Expr::Column(Column::new_unqualified(&self.name))
     }
 
-    /// The date in China that `raw`, a value of this column, falls on. Timestamps are UTC instants; China is taken at
-    /// UTC+8 throughout, so the first hour of a summer day of 1986-1991 counts to the day before.
+    /// The date in China that `raw`, a value of this column, falls on.
     pub(super) fn china_date(&self, raw: Expr) -> Expr {
-        if self.instant.is_none() {
-            return raw;
-        }
-        let utc = cast(raw, DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())));
-        let shifted = utc + lit(hours(i64::from(CHINA_OFFSET_SECONDS) / 3600));
-        cast(shifted, DataType::Date32)
+        if self.instant.is_none() { raw } else { calendar::china_date().call(vec![raw]) }
     }
 
     /// Rows from `first` to `last`, both inclusive, as a comparison of the bare column, so that files can be pruned.
@@ -112,7 +106,9 @@ impl TimeColumn {
     /// The instant at which `day` begins in China, as a literal of the column's type.
     fn midnight(&self, day: NaiveDate) -> Expr {
         let Some((unit, zone)) = &self.instant else { return date(day) };
-        let seconds = i64::from(days_since_epoch(day)) * 86_400 - i64::from(CHINA_OFFSET_SECONDS);
+        let days = days_since_epoch(day);
+        // A column without a zone holds readings of a clock in China.
+        let seconds = if zone.is_some() { midnight_seconds(days) } else { i64::from(days) * 86_400 };
         let scaled = |per_second: i64| Some(seconds.saturating_mul(per_second));
         lit(match unit {
             TimeUnit::Second => ScalarValue::TimestampSecond(scaled(1), zone.clone()),
@@ -120,17 +116,6 @@ impl TimeColumn {
             TimeUnit::Microsecond => ScalarValue::TimestampMicrosecond(scaled(1_000_000), zone.clone()),
             TimeUnit::Nanosecond => ScalarValue::TimestampNanosecond(scaled(1_000_000_000), zone.clone()),
         })
-    }
-}
-
-/// Some hours as an interval.
-fn hours(count: i64) -> ScalarValue {
-    match interval(0, 0) {
-        ScalarValue::IntervalMonthDayNano(Some(mut value)) => {
-            value.nanoseconds = count * 3_600_000_000_000;
-            ScalarValue::IntervalMonthDayNano(Some(value))
-        }
-        other => other,
     }
 }
 

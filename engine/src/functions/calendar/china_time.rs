@@ -35,6 +35,14 @@ pub(crate) fn china_date(micros: i64, has_zone: bool) -> i32 {
     local.div_euclid(MICROS_PER_DAY) as i32
 }
 
+/// The first instant of a day in China, counted from 1970-01-01, in seconds of UTC: the inverse of [`china_date`].
+pub(crate) fn midnight_seconds(day: i32) -> i64 {
+    let standard = i64::from(day) * 86_400 - i64::from(CHINA_OFFSET_SECONDS);
+    // Clocks that have been put forward show midnight an hour early.
+    let early = standard - HOUR_MICROS / 1_000_000;
+    if summer_offset(early * 1_000_000) == 0 { standard } else { early }
+}
+
 #[inline]
 fn summer_offset(micros: i64) -> i64 {
     let (first, last) = (SUMMER_TIMES[0].0, SUMMER_TIMES[5].1);
@@ -85,6 +93,15 @@ mod tests {
             [(SUMMER_TIMES[0].0, "1986-05-04T02:00:00+08:00"), (SUMMER_TIMES[5].1, "1991-09-15T02:00:00+09:00")]
         {
             assert_eq!(edge, DateTime::parse_from_rfc3339(instant).unwrap().timestamp_micros());
+        }
+    }
+
+    #[test]
+    fn a_day_begins_at_its_midnight() {
+        // From before the first summer time to after the last one.
+        for day in to_days("1986-05-01".parse().unwrap())..to_days("1991-10-01".parse().unwrap()) {
+            let midnight = midnight_seconds(day) * 1_000_000;
+            assert_eq!((china_date(midnight - 1, true), china_date(midnight, true)), (day - 1, day), "{day}");
         }
     }
 

@@ -10,6 +10,7 @@ mod written_date;
 
 pub use error::CalendarError;
 pub use notice::{CalendarDayDef, CalendarYearDef};
+pub(crate) use sql::china_date;
 pub(super) use sql::{aggregate_functions, scalar_functions};
 pub use work_calendar::WorkCalendar;
 pub use working_intervals::WorkingIntervals;

@@ -111,6 +111,16 @@ async fn an_instant_belongs_to_its_day_in_china() {
 }
 
 #[tokio::test]
+async fn summer_time_moves_the_days_of_1986_to_1991() {
+    // 15:30 UTC was 00:30 of 2 July 1988, and 23:30 of 1 December.
+    let lake = events(&["1988-07-01T14:59:59", "1988-07-01T15:30:00", "1988-12-01T15:30:00"]).await;
+    let second = || ask("events").from("1988-07-02").to("1988-07-02");
+    assert_eq!(lake.rows(second()).await, ["1 -"]);
+    assert_eq!(lake.rows(second().grain("day")).await, ["1988-07-02 1 -"]);
+    assert_eq!(lake.rows(ask("events").from("1988-12-01").to("1988-12-01")).await, ["1 -"]);
+}
+
+#[tokio::test]
 async fn a_year_before_the_leap_day_is_the_last_of_february() {
     let lake = events(&["2019-02-28T04:00:00", "2020-02-29T04:00:00", "2020-02-29T05:00:00"]).await;
     let growth = lake.rows(ask("event_growth").grain("day").from("2020-02-29").to("2020-02-29")).await;
