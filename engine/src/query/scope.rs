@@ -25,7 +25,7 @@ use crate::catalog::system::{SYSTEM_SCHEMA, SystemTable};
 use crate::catalog::{Catalog, TableName, with_provenance};
 use crate::error::ErrorKind;
 use crate::policy::{self, Principal};
-use crate::project::Project;
+use crate::project::{Project, nearest};
 
 type Result<T, E = QueryError> = std::result::Result<T, E>;
 
@@ -265,7 +265,7 @@ impl<'a> Reached<'a> {
             return Ok(());
         }
         let unknown = unknown.unwrap_or_else(|| {
-            let nearest = nearest(&name.to_string(), self.resolver.visible());
+            let nearest = nearest_table(&name.to_string(), &self.resolver.visible());
             QueryError::UnknownTable { name: name.to_string(), nearest, position: None }
         });
         if !policy::sees(self.resolver.principal, name) {
@@ -331,23 +331,19 @@ impl<'a> Reached<'a> {
             let candidates: Vec<_> = visible.into_iter().filter(|table| table.table() == *bare).take(3).collect();
             return QueryError::Unqualified { name, candidates, position };
         }
-        let nearest = nearest(&name, visible);
+        let nearest = nearest_table(&name, &visible);
         QueryError::UnknownTable { name, nearest, position }
     }
 }
 
-/// The name that differs least, where it does not differ much; the same table in another schema counts as near.
-fn nearest(wanted: &str, names: Vec<TableName>) -> Option<TableName> {
+/// The name that `wanted` is most likely meant for: the same table of another schema, or a slip of the pen.
+fn nearest_table(wanted: &str, names: &[TableName]) -> Option<TableName> {
     let table = wanted.rsplit('.').next().unwrap_or(wanted);
-    names
-        .into_iter()
-        .map(|name| {
-            let distance = strsim::osa_distance(wanted, &name.to_string());
-            (if name.table() == table { distance.min(1) } else { distance }, name)
-        })
-        .filter(|(distance, _)| *distance <= (wanted.chars().count() / 4).max(2))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
+    let elsewhere = names.iter().find(|name| name.table() == table);
+    elsewhere.cloned().or_else(|| {
+        let written: Vec<String> = names.iter().map(ToString::to_string).collect();
+        nearest(wanted, written.iter().map(String::as_str))?.parse().ok()
+    })
 }
 
 fn shown<'n>(names: impl Iterator<Item = &'n TableName>) -> String {

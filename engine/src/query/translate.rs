@@ -9,6 +9,7 @@ use parquet::errors::ParquetError;
 
 use super::error::QueryError;
 use crate::error::{Error, ErrorKind, SqlPosition};
+use crate::project::nearest;
 
 /// The boundary error for what DataFusion says while it plans or runs a statement.
 pub(crate) fn from_datafusion(error: &DataFusionError) -> Error {
@@ -136,14 +137,13 @@ fn schema_error(error: &SchemaError) -> Error {
     match error {
         SchemaError::FieldNotFound { field, valid_fields } => {
             let found = Error::new(ErrorKind::Sql, format!("unknown column `{}`", field.flat_name()));
+            // Names differ in their case alone where somebody quoted one of them.
+            let lower: Vec<_> = valid_fields.iter().map(|valid| valid.name.to_lowercase()).collect();
             let wanted = field.name.to_lowercase();
-            let nearest = valid_fields
-                .iter()
-                .map(|valid| (strsim::osa_distance(&wanted, &valid.name.to_lowercase()), valid))
-                .filter(|(distance, _)| *distance <= wanted.chars().count().div_ceil(3))
-                .min_by_key(|(distance, _)| *distance);
+            let nearest = nearest(&wanted, lower.iter().map(String::as_str));
+            let nearest = nearest.and_then(|name| lower.iter().position(|lower| lower == name));
             match nearest {
-                Some((_, valid)) => found.with_hint(format!("did you mean `{}`?", valid.quoted_flat_name())),
+                Some(at) => found.with_hint(format!("did you mean `{}`?", valid_fields[at].quoted_flat_name())),
                 None if valid_fields.is_empty() => found,
                 None => {
                     let mut names: Vec<_> = valid_fields.iter().take(12).map(|valid| valid.name.as_str()).collect();

@@ -4,7 +4,6 @@
 mod cancellation;
 mod checks;
 mod functions;
-mod functions_slt;
 mod lake;
 mod limits;
 mod panics;

@@ -1,4 +1,4 @@
-//! Runs every `.slt` file below `engine/tests/slt/query` over a lake of its own; `functions_slt` runs the others.
+//! Runs every `.slt` file below `engine/tests/slt` over a lake of its own.
 //!
 //! A `connection NAME` record picks the principal of that name. A first line `-- params: {"name": value}` gives the
 //! values of the statement's parameters.
@@ -18,7 +18,7 @@ use crate::support::{Lake, cells};
 #[tokio::test(flavor = "multi_thread")]
 async fn every_file_gives_what_it_says() {
     let mut files = Vec::new();
-    find(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/slt/query"), &mut files);
+    find(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/slt"), &mut files);
     files.sort();
     assert!(!files.is_empty());
     let mut faults = Vec::new();

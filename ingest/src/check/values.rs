@@ -11,6 +11,7 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeZone};
 use chrono_tz::Asia::Shanghai;
 use unicode_normalization::UnicodeNormalization;
 use xiangyun_engine::catalog::ColumnType;
+use xiangyun_engine::functions::calendar::parse_date;
 
 use crate::source::text::trimmed;
 
@@ -172,27 +173,14 @@ pub(super) fn date(text: &str) -> Result<NaiveDate, &'static str> {
     }
     let day = ["T00:00:00", " 00:00:00", "00:00:00", " 00:00"].iter().find_map(|end| plain.strip_suffix(end));
     let day = day.unwrap_or(&plain);
-    if day.len() == 8 && day.bytes().all(|byte| byte.is_ascii_digit()) {
-        return NaiveDate::parse_from_str(day, "%Y%m%d").map_err(|_| NO_DATE);
+    // Five digits are a serial day only where the contract says so, and 长期 is no day at all.
+    if day == "长期" || (day.len() == 5 && day.bytes().all(|byte| byte.is_ascii_digit())) {
+        return Err(NO_DATE);
     }
-    let parts: Vec<&str> = match day.strip_suffix('日') {
-        Some(chinese) => {
-            let (year, rest) = chinese.split_once('年').ok_or(NO_DATE)?;
-            let (month, day) = rest.split_once('月').ok_or(NO_DATE)?;
-            vec![year, month, day]
-        }
-        None => {
-            let separator = ['-', '/', '.'].into_iter().find(|separator| day.contains(*separator)).ok_or(NO_DATE)?;
-            day.split(separator).collect()
-        }
-    };
-    let [year, month, day] = parts[..] else { return Err(NO_DATE) };
-    if year.chars().count() != 4 {
-        return Err("its year does not have four digits");
-    }
-    let year = year_number(year).ok_or(NO_DATE)?;
-    let (month, day) = (small_number(month).ok_or(NO_DATE)?, small_number(day).ok_or(NO_DATE)?);
-    NaiveDate::from_ymd_opt(year, month, day).filter(|date| date.year() > 0).ok_or(NO_DATE)
+    parse_date(day).ok_or_else(|| match day.split_once(['年', '-', '/', '.']) {
+        Some((year, _)) if year.chars().count() != 4 => "its year does not have four digits",
+        _ => NO_DATE,
+    })
 }
 
 /// `YYYY-MM-DD` and nothing else, without allocation: almost every date is one.
@@ -208,41 +196,6 @@ fn iso_date(text: &str) -> Option<NaiveDate> {
     }
     let year = i32::try_from(number(0..4)?).ok().filter(|year| *year > 0)?;
     NaiveDate::from_ymd_opt(year, number(5..7)?, number(8..10)?)
-}
-
-fn chinese_digit(c: char) -> Option<u32> {
-    if c.is_ascii_digit() {
-        return c.to_digit(10);
-    }
-    "〇一二三四五六七八九".chars().position(|digit| digit == c).or_else(|| (c == '零').then_some(0)).map(|n| n as u32)
-}
-
-fn year_number(text: &str) -> Option<i32> {
-    let year = text.chars().try_fold(0, |sum, c| chinese_digit(c).map(|digit| sum * 10 + digit))?;
-    i32::try_from(year).ok()
-}
-
-/// A month or day: `3`, `03`, `三`, `二十六`.
-fn small_number(text: &str) -> Option<u32> {
-    let text = text.trim();
-    if text.is_empty() || text.chars().count() > 3 {
-        return None;
-    }
-    if let Some((tens, ones)) = text.split_once('十') {
-        let one = |text: &str, empty| {
-            let mut digits = text.chars();
-            match (digits.next(), digits.next()) {
-                (None, _) => Some(empty),
-                (Some(digit), None) if !digit.is_ascii_digit() => chinese_digit(digit),
-                _ => None,
-            }
-        };
-        return Some(one(tens, 1)? * 10 + one(ones, 0)?);
-    }
-    if text.len() > 2 && text.is_ascii() {
-        return None;
-    }
-    text.chars().try_fold(0, |sum, c| chinese_digit(c).map(|digit| sum * 10 + digit))
 }
 
 /// Microseconds of UTC. A text with an offset is an instant; without one it is what a clock in China showed, the
