@@ -125,6 +125,12 @@ fn detail(error: &Error) -> String {
 
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&Error> for ApiError {
+    fn from(error: &Error) -> Self {
         let status = status(error.kind());
         if status.is_server_error() {
             tracing::error!(error.kind = error.kind().code(), error = error.chain(), "request failed");
@@ -132,7 +138,7 @@ impl From<Error> for ApiError {
         Self {
             status,
             code: error.kind().code(),
-            detail: detail(&error),
+            detail: detail(error),
             hint: if error.kind() == ErrorKind::Internal { None } else { error.hint().map(str::to_owned) },
             retryable: error.kind().is_retryable(),
             position: error.position().map(|at| Position { line: at.line, column: at.column }),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use xiangyun_engine::Engine;
+use xiangyun_ingest::push::Pushes;
 
 use crate::auth::Auth;
 
@@ -35,6 +36,8 @@ impl Default for HttpLimits {
 pub struct AppState {
     /// Answers the questions.
     pub engine: Engine,
+    /// Takes rows that callers send; none where the server only reads.
+    pub pushes: Option<Pushes>,
     /// Tells who asks.
     pub auth: Auth,
     /// Limits of this door.

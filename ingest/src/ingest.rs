@@ -12,7 +12,7 @@ use crate::connection::{self, ConnectionDef, Connections, Secrets};
 use crate::observe::RunObserver;
 use crate::pipeline::{self, PipelineDef};
 use crate::progress::Progress;
-use crate::run::{Run, RunError};
+use crate::run::{PushedRows, Run, RunError};
 use crate::source::SourceContext;
 
 /// How to load.
@@ -72,6 +72,16 @@ pub struct LoadReport {
     pub rejects: Vec<RejectSample>,
     /// The first few warnings.
     pub warnings: Vec<RejectSample>,
+    /// What became of each pushed request.
+    pub(crate) pushed: PushedRows,
+}
+
+impl LoadReport {
+    /// Of a run that begins.
+    pub(crate) fn of(run: RunRecord) -> Self {
+        let (rejects, warnings) = (Vec::new(), Vec::new());
+        Self { outcome: LoadOutcome::Loaded, run, rejects, warnings, pushed: PushedRows::new() }
+    }
 }
 
 /// What the project declares for loading.
@@ -181,6 +191,7 @@ impl Ingest {
             pipeline: def,
             redo: None,
             replay: None,
+            pushed: None,
             options,
             progress,
         };
@@ -201,8 +212,8 @@ impl Ingest {
             let Some(redo) = past.into_iter().find(is_wanted) else { continue };
             let (engine, committer, sources) = (&self.engine, &self.committer, self.source_context());
             let (pipeline, observers) = (Arc::clone(&document.def), &self.observers);
-            let (redo, replay) = (Some(redo), None);
-            let run = Run { engine, committer, sources, observers, pipeline, redo, replay, options, progress };
+            let (redo, replay, pushed) = (Some(redo), None, None);
+            let run = Run { engine, committer, sources, observers, pipeline, redo, replay, pushed, options, progress };
             return Box::pin(run.load()).await;
         }
         Err(RunError::UnknownRun { run: run_id.into() }.into())

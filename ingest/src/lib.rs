@@ -10,6 +10,7 @@ pub mod jobs;
 pub mod observe;
 pub mod pipeline;
 pub mod progress;
+pub mod push;
 pub mod quarantine;
 mod query_log;
 mod run;

@@ -2,6 +2,7 @@
 
 mod health;
 mod metrics;
+mod push;
 mod query;
 mod rows;
 mod tables;
@@ -26,7 +27,7 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/query", get(query::by_address).post(query::by_body))
         .route("/v1/tables", get(tables::list))
         .route("/v1/tables/{schema}/{table}", get(tables::detail))
-        .route("/v1/tables/{schema}/{table}/rows", get(rows::page))
+        .route("/v1/tables/{schema}/{table}/rows", get(rows::page).merge(push::route(&state)))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .merge(web::routes())

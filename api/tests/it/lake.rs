@@ -134,7 +134,7 @@ impl Lake {
             clock: Arc::new(FixedClock(DateTime::from_timestamp(1_553_558_400, 0).unwrap())),
         };
         let engine = Engine::open_recording(options.clone(), Arc::clone(&records) as Arc<dyn QuerySink>).await.unwrap();
-        let state = AppState { engine, auth: Auth::Loopback, limits: HttpLimits::default() };
+        let state = AppState { engine, pushes: None, auth: Auth::Loopback, limits: HttpLimits::default() };
         let lake = Self { records, state, options, storage, table, folder };
         lake.append(1..=7).await;
         lake

@@ -1,6 +1,7 @@
 use arrow::array::RecordBatch;
-use xiangyun_engine::project::nearest;
+use xiangyun_engine::project::{Document, nearest};
 use xiangyun_engine::{Error, ErrorKind};
+use xiangyun_ingest::pipeline::PipelineDef;
 use xiangyun_ingest::{Ingest, LoadOptions, LoadOutcome, LoadReport, RejectSample};
 
 use crate::args::LoadArgs;
@@ -149,8 +150,11 @@ fn chosen(ingest: &Ingest, named: &[String]) -> Result<Vec<String>, Error> {
         let hint = format!("the project's pipelines: {}", known.join(", "));
         return Err(Error::new(ErrorKind::InvalidInput, message).with_hint(hint));
     }
-    let chosen = known.into_iter().filter(|name| named.is_empty() || named.iter().any(|wanted| wanted == name));
-    Ok(chosen.map(str::to_owned).collect())
+    let is_chosen = |pipeline: &&Document<PipelineDef>| match named {
+        [] => !pipeline.def.source.is_push(),
+        named => named.contains(&pipeline.def.name),
+    };
+    Ok(ingest.pipelines().iter().filter(is_chosen).map(|pipeline| pipeline.def.name.clone()).collect())
 }
 
 /// Tells the first `most` of `all` findings, and how many more there are.

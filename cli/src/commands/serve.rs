@@ -4,8 +4,9 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use xiangyun_api::auth::Auth;
 use xiangyun_api::{AppState, HttpLimits};
-use xiangyun_engine::{Engine, Error, ErrorKind};
+use xiangyun_engine::{Error, ErrorKind};
 use xiangyun_ingest::Ingest;
+use xiangyun_ingest::push::{PushLimits, Pushes};
 
 use crate::args::ServeArgs;
 use crate::output::note;
@@ -26,15 +27,15 @@ pub(super) async fn run(session: &Session, args: ServeArgs) -> anyhow::Result<()
 /// Serves, and works the schedule beside it where the settings say so.
 async fn serve(session: &Session, settings: &Settings, ingest: Ingest, auth: Auth) -> anyhow::Result<()> {
     let announce = |address| note(&format!("the server listens on http://{address}"));
-    let engine = ingest.engine().clone();
     if !settings.serves_jobs() {
-        return until_stopped(engine, auth, settings, announce).await;
+        return until_stopped(&ingest, auth, settings, announce).await;
     }
+    let serving_from = ingest.clone();
     let jobs = super::run::open(ingest, settings)?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let stopped = async { drop(stopped.await) };
     let serving = async {
-        let served = until_stopped(engine, auth, settings, announce).await;
+        let served = until_stopped(&serving_from, auth, settings, announce).await;
         drop(stop);
         served
     };
@@ -55,7 +56,7 @@ pub(super) fn auth(settings: &Settings) -> anyhow::Result<Auth> {
 
 /// Binds, says where, and serves; running requests end before this returns.
 pub(super) async fn until_stopped(
-    engine: Engine,
+    ingest: &Ingest,
     auth: Auth,
     settings: &Settings,
     announce: impl FnOnce(SocketAddr),
@@ -67,7 +68,8 @@ pub(super) async fn until_stopped(
             .with_source(cause)
     })?;
     announce(listener.local_addr().context("cannot tell the address")?);
-    let state = AppState { engine, auth, limits: HttpLimits::default() };
+    let pushes = Some(Pushes::new(ingest.clone(), PushLimits::default()));
+    let state = AppState { engine: ingest.engine().clone(), pushes, auth, limits: HttpLimits::default() };
     Ok(xiangyun_api::serve(listener, state, stopped()).await?)
 }
 

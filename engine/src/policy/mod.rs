@@ -4,6 +4,7 @@ mod access;
 
 use std::sync::Arc;
 
+pub use access::{LoadRefused, check_load};
 pub(crate) use access::{sees, sees_all_queries};
 
 /// The class that decides a principal's limits.

@@ -19,7 +19,7 @@ use xiangyun_engine::{ErrorKind, Result};
 
 use super::edit::{Append, AppendInPlace, Edit, History, Keyed, LastCounts, Match, Replace, TakenOut, runtime};
 use super::error::{CommitError, refused};
-use super::past::{PastLoad, PastLoads};
+use super::past::{PastLoad, PastLoads, is_same_source};
 use super::schema::schema_actions;
 use super::spool::SpooledRows;
 use super::target::Target;
@@ -241,9 +241,7 @@ impl Committer {
         let mut past = past.lock().await;
         past.refresh(&change.target.log).await?;
         let is_same = |load: &&PastLoad| {
-            let shares = |source: &RunSource| {
-                run.sources.iter().any(|own| own.path == source.path || own.sha256 == source.sha256)
-            };
+            let shares = |source: &RunSource| run.sources.iter().any(|own| is_same_source(own, source));
             load.pipeline == run.pipeline
                 && seen.is_none_or(|seen| load.version > seen)
                 && (load.sources.iter().any(shares) || takes_up_same(&load.resolves, &run.resolves))

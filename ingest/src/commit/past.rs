@@ -5,6 +5,8 @@ use serde::Deserialize;
 use xiangyun_engine::Result;
 use xiangyun_engine::catalog::{ResolvedRows, RunRecord, RunSource, TableLog};
 
+use crate::source::is_pushed;
+
 /// Commits that are read at a time.
 const AHEAD: usize = 16;
 
@@ -29,6 +31,11 @@ pub struct PastLoad {
     pub rows_read: u64,
     /// The columns that its sources had.
     pub columns: Vec<String>,
+}
+
+/// Whether both have the same rows to give: files by their name or their content, pushed requests by their name.
+pub(super) fn is_same_source(one: &RunSource, other: &RunSource) -> bool {
+    one.path == other.path || (one.sha256 == other.sha256 && !is_pushed(&one.path))
 }
 
 /// The loads of one table, as far as they have been read. A commit never changes, so that only new ones are.

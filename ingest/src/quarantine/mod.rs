@@ -145,6 +145,7 @@ impl Ingest {
             pipeline: def,
             redo: None,
             replay: Some(replay),
+            pushed: None,
             options,
             progress,
         };

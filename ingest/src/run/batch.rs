@@ -151,7 +151,7 @@ impl Run<'_> {
         tally: &Tally,
         sources: &[RunSource],
     ) -> Result<Option<BatchFinding>> {
-        for (file, rows) in tally.unreadable_by_file() {
+        for (file, (_, rows)) in tally.by_file().into_iter().filter(|(_, (_, unreadable))| *unreadable > 0) {
             totals.entry(file).or_default().add(Total { rows, sum: 0, without: rows });
         }
         let Some(suffix) = &rule.file_suffix else {

@@ -33,7 +33,7 @@ impl Run<'_> {
     /// Brings the source's columns into the shape that the pipeline declares, or says why they have none.
     pub(super) async fn shape(&self, table: Arc<TableDef>, source: Arc<dyn Source>) -> Result<Shape> {
         let mut shape = shape(&self.pipeline, table, source)?;
-        if self.pipeline.schema.is_some() && self.replay.is_none() {
+        if self.pipeline.schema.is_some() && self.replay.is_none() && self.pushed.is_none() {
             self.since_last_load(&mut shape).await?;
         }
         self.tell_growth(&mut shape).await?;

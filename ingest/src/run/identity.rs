@@ -49,6 +49,13 @@ pub(super) fn of_redo(pipeline: &str, run_id: &str, files: &[RunSource]) -> Iden
     Identity { app_id: format!("xiangyun/{pipeline}/redo/{run_id}"), version: version(content.finalize().into()) }
 }
 
+/// The name of a commit of pushed requests: their names, whatever their content.
+pub(super) fn of_pushes(pipeline: &str, files: &[RunSource]) -> String {
+    let mut names = Sha256::new();
+    files.iter().for_each(|file| names.update(format!("{}\n", file.path)));
+    format!("xiangyun/{pipeline}/push/{}", hex(&names.finalize()))
+}
+
 /// 63 bits: Delta's versions are signed.
 fn version(hash: [u8; 32]) -> i64 {
     let mut first = [0; 8];

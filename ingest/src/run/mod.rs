@@ -7,6 +7,7 @@ mod files;
 mod gate;
 mod identity;
 mod lookup;
+mod push;
 mod quarantine;
 mod reading;
 mod replay;
@@ -39,7 +40,8 @@ use crate::source::{self, Source, SourceContext, SourceError};
 use drift::Shape;
 pub(crate) use error::RunError;
 use gate::Gate;
-use quarantine::Quarantine;
+pub(crate) use push::PushedRows;
+use quarantine::{Quarantine, Samples};
 use reading::{Reading, Tally};
 pub(crate) use replay::Replay;
 use task::{Loading, Task};
@@ -62,6 +64,8 @@ pub(crate) struct Run<'a> {
     pub(crate) redo: Option<PastLoad>,
     /// The rejected rows that are taken up.
     pub(crate) replay: Option<Replay>,
+    /// The rows that callers have sent, where they come from no other source.
+    pub(crate) pushed: Option<Arc<dyn Source>>,
     pub(crate) options: &'a LoadOptions,
     pub(crate) progress: Arc<dyn Progress>,
 }
@@ -86,8 +90,7 @@ struct Checked {
 impl Run<'_> {
     /// Makes the run. Whatever becomes of it is recorded, except for a dry run.
     pub(crate) async fn load(self) -> Result<LoadReport> {
-        let mut report =
-            LoadReport { outcome: LoadOutcome::Loaded, run: self.record(), rejects: Vec::new(), warnings: Vec::new() };
+        let mut report = LoadReport::of(self.record());
         self.tell(|observer| observer.started(&report.run));
         let mut outcome = self.attempt(&mut report).await;
         for _ in 1..ATTEMPTS {
@@ -128,7 +131,7 @@ impl Run<'_> {
         overtaken.run.notes.push(format!("another load committed first; run {} reads the source again", run.run_id));
         self.tell(|observer| observer.ended(&overtaken.run));
         self.tell(|observer| observer.started(&run));
-        LoadReport { outcome: LoadOutcome::Loaded, run, rejects: Vec::new(), warnings: Vec::new() }
+        LoadReport::of(run)
     }
 
     fn tell(&self, what: impl Fn(&dyn RunObserver)) {
@@ -166,9 +169,10 @@ impl Run<'_> {
             Some(_) => None,
             None => self.mark(&table).await?,
         };
-        let source = match &self.replay {
-            Some(replay) => replay.rows(),
-            None => self.open(mark.as_ref().and_then(|mark| mark.cursor.clone())).await?,
+        let source = match (&self.replay, &self.pushed) {
+            (Some(replay), _) => replay.rows(),
+            (None, Some(pushed)) => Arc::clone(pushed),
+            (None, None) => self.open(mark.as_ref().and_then(|mark| mark.cursor.clone())).await?,
         };
         report.run.sources = source.files().to_vec();
         report.run.cursor = source.cursor();
@@ -310,7 +314,8 @@ impl Run<'_> {
             let id = &report.run.run_id;
             QuarantineWriter::new(self.committer, id, &self.pipeline.name, &table.name)
         });
-        let (mut quarantine, findings) = Quarantine::open(writer, files, report.run.started_at);
+        let samples = if self.pushed.is_some() { Samples::OfEachFile } else { Samples::First };
+        let (mut quarantine, findings) = Quarantine::open(writer, files, samples, report.run.started_at);
         let trace = Trace::new(&report.run.run_id, source.files().iter().map(|file| file.path.as_str()));
         let reading = Reading::new(Arc::clone(&source), Arc::clone(&self.progress), findings.clone());
         let tally = reading.tally();
@@ -340,6 +345,10 @@ impl Run<'_> {
             rejected += verdict.rejected.len() as u64;
             let room = SAMPLES.saturating_sub(report.warnings.len());
             report.warnings.extend(verdict.warnings.iter().take(room).map(sample));
+            if self.pushed.is_some() {
+                push::count_loaded(&mut report.pushed, &verdict.places);
+                verdict.rejected.iter().for_each(|finding| push::count_rejected(&mut report.pushed, finding));
+            }
             for finding in verdict.rejected {
                 // Its reader ends early only with an error, which comes back below.
                 if findings.send(finding).await.is_err() {
@@ -352,6 +361,13 @@ impl Run<'_> {
             }
         }
         drop((rows, findings));
+        if self.pushed.is_some() {
+            for (file, (split, unreadable)) in tally.by_file() {
+                let counts = report.pushed.entry(file.to_string()).or_default();
+                counts.read = split + unreadable;
+                counts.rejected += unreadable;
+            }
+        }
         report.rejects = quarantine.close().await?;
         report.run.notes.extend(source.notes());
         report.run.rows_read = seen + tally.unreadable();

@@ -1,6 +1,9 @@
 //! The rejected rows of a run on their way to the quarantine log: a task of its own takes them from the reader and
 //! from the checks, so that their number needs no memory.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -14,6 +17,15 @@ use crate::ingest::RejectSample;
 
 /// Findings that are written at a time, and that may wait: each may be as long as the longest row.
 const CHUNK: usize = 64;
+
+/// Which findings a report shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Samples {
+    /// The first few.
+    First,
+    /// The first few of each file.
+    OfEachFile,
+}
 
 /// Rejected rows, staged and not committed.
 #[derive(Debug)]
@@ -36,11 +48,12 @@ impl Quarantine {
     pub(super) fn open(
         writer: Option<QuarantineWriter>,
         files: String,
+        samples: Samples,
         rejected_at: DateTime<Utc>,
     ) -> (Self, mpsc::Sender<Finding>) {
         let (sender, receiver) = mpsc::channel(CHUNK);
         let mut task = JoinSet::new();
-        task.spawn(collect(writer, receiver, files, rejected_at));
+        task.spawn(collect(writer, receiver, files, samples, rejected_at));
         (Self { task, staged: None }, sender)
     }
 
@@ -71,12 +84,14 @@ async fn collect(
     mut writer: Option<QuarantineWriter>,
     mut findings: mpsc::Receiver<Finding>,
     files: String,
+    shown: Samples,
     rejected_at: DateTime<Utc>,
 ) -> Result<Staged> {
     let (mut samples, mut rows, mut chunk) = (Vec::new(), 0, Vec::with_capacity(CHUNK));
+    let mut counts: HashMap<Option<Arc<str>>, usize> = HashMap::new();
     while findings.recv_many(&mut chunk, CHUNK).await > 0 {
         rows += chunk.len() as u64;
-        samples.extend(chunk.iter().take(SAMPLES.saturating_sub(samples.len())).map(sample));
+        samples.extend(chunk.iter().filter(|finding| is_shown(finding, shown, &mut counts)).map(sample));
         if let Some(writer) = &mut writer {
             let rejected: Vec<_> = chunk.drain(..).map(|finding| row(finding, &files)).collect();
             writer.write(&rejected, rejected_at).await?;
@@ -84,6 +99,16 @@ async fn collect(
         chunk.clear();
     }
     Ok(Staged { writer, samples, rows })
+}
+
+fn is_shown(finding: &Finding, shown: Samples, counts: &mut HashMap<Option<Arc<str>>, usize>) -> bool {
+    let file = match shown {
+        Samples::First => None,
+        Samples::OfEachFile => finding.place.as_ref().map(|place| Arc::clone(&place.file)),
+    };
+    let count = counts.entry(file).or_default();
+    *count += 1;
+    *count <= SAMPLES
 }
 
 fn row(finding: Finding, files: &str) -> QuarantineRow {

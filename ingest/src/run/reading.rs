@@ -41,7 +41,8 @@ pub(super) struct Reading {
 pub(super) struct Tally {
     rows: AtomicU64,
     unreadable: AtomicU64,
-    unreadable_by_file: Mutex<BTreeMap<Arc<str>, u64>>,
+    /// Rows that were split into columns, and those that were not.
+    by_file: Mutex<BTreeMap<Arc<str>, (u64, u64)>>,
     /// What ended the reading, where a planner's error would hide it.
     failure: Mutex<Option<SourceError>>,
 }
@@ -57,9 +58,9 @@ impl Tally {
         self.rows.load(Ordering::Acquire)
     }
 
-    /// Rows that were not, by file.
-    pub(super) fn unreadable_by_file(&self) -> BTreeMap<Arc<str>, u64> {
-        self.unreadable_by_file.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Rows that were split into columns, and those that were not, by file.
+    pub(super) fn by_file(&self) -> BTreeMap<Arc<str>, (u64, u64)> {
+        self.by_file.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Rows that were not.
@@ -177,10 +178,11 @@ impl Reader {
         if let Some(Counted { tally, progress, unreadable }) = &self.counted {
             tally.rows.fetch_add(rows as u64, Ordering::AcqRel);
             tally.unreadable.fetch_add(batch.unreadable.len() as u64, Ordering::AcqRel);
-            if !batch.unreadable.is_empty() {
-                let mut files = tally.unreadable_by_file.lock().unwrap_or_else(PoisonError::into_inner);
-                *files.entry(Arc::clone(&batch.file)).or_default() += batch.unreadable.len() as u64;
-            }
+            let mut files = tally.by_file.lock().unwrap_or_else(PoisonError::into_inner);
+            let (split, not_split) = files.entry(Arc::clone(&batch.file)).or_default();
+            *split += rows as u64;
+            *not_split += batch.unreadable.len() as u64;
+            drop(files);
             progress.advance((rows + batch.unreadable.len()) as u64, batch.bytes);
             for row in batch.unreadable {
                 let finding = Finding {

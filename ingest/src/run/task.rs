@@ -40,6 +40,7 @@ impl Run<'_> {
         let task = match (&self.replay, &self.redo) {
             (Some(replay), _) => self.replay_task(table, source, replay, report).await?,
             (None, Some(past)) => Task::Load(Box::new(self.past_again(table, source, past, &report.run.reads).await?)),
+            (None, None) if self.pushed.is_some() => self.push_task(table, source, report).await?,
             (None, None) => self.only_new(table, source, report).await?,
         };
         let loading = match task {
@@ -155,7 +156,7 @@ impl Run<'_> {
     }
 }
 
-fn some_of(source: Arc<dyn Source>, paths: &[String]) -> Arc<dyn Source> {
+pub(super) fn some_of(source: Arc<dyn Source>, paths: &[String]) -> Arc<dyn Source> {
     if paths.len() == source.files().len() {
         return source;
     }

@@ -13,6 +13,9 @@ pub enum SourceError {
         /// As declared.
         path: String,
     },
+    /// A pipeline whose rows come when callers send them.
+    #[error("the pipeline takes what callers push to its table, and is not run")]
+    NotRun,
     /// A pattern that matches nothing.
     #[error("no file matches `{pattern}`")]
     NoMatch {
@@ -270,7 +273,7 @@ impl Classify for SourceError {
             Self::Connection(error) => error.kind(),
             Self::Api { may_pass: true, .. } => ErrorKind::Unavailable,
             Self::Api { may_pass: false, .. } | Self::BadFile { .. } | Self::NoRecords { .. } => ErrorKind::DataQuality,
-            Self::UnfitConnection { .. } => ErrorKind::InvalidInput,
+            Self::UnfitConnection { .. } | Self::NotRun => ErrorKind::InvalidInput,
             Self::NeedsConnection { .. } | Self::Refused { .. } => ErrorKind::InvalidInput,
             Self::BadPath { .. } | Self::BadSetting { .. } | Self::Generate { .. } => ErrorKind::InvalidInput,
             Self::Empty { .. }
@@ -294,6 +297,7 @@ impl Classify for SourceError {
             Self::Missing { .. } | Self::NoMatch { .. } => {
                 "relative paths start at the project's folder; check `source.path` of the pipeline".into()
             }
+            Self::NotRun => "send rows to `POST /v1/tables/{schema}/{table}/rows` of a server".into(),
             Self::Folder { .. } => "files whose names begin with a dot are left out".into(),
             Self::BadArchive { .. } => {
                 "ask the agency for an archive of plain, readable files, or unpack it yourself".into()

@@ -10,6 +10,7 @@ mod file;
 mod geojson;
 mod http;
 mod json;
+mod pushed;
 mod synthetic;
 pub(crate) mod text;
 mod web;
@@ -33,6 +34,7 @@ pub use file::Files;
 pub(crate) use file::hex;
 use geojson::GeoJson;
 use json::Json;
+pub(crate) use pushed::{Pushed, is_pushed, pushed_name};
 pub use synthetic::SyntheticRows;
 
 /// Rows that a source hands over at a time.
@@ -137,6 +139,7 @@ pub fn open(context: &SourceContext, def: &SourceDef) -> Result<Arc<dyn Source>,
         SourceDef::Http(def) => http::records(http::open(context, def)?, &def.null_values)?,
         SourceDef::Ckan(def) => http::records(http::open_ckan(context, def)?, &def.null_values)?,
         SourceDef::Socrata(def) => http::records(http::open_socrata(context, def)?, &def.null_values)?,
+        SourceDef::Push(_) => return Err(SourceError::NotRun),
         SourceDef::Synthetic(generator) => Arc::new(SyntheticRows::open(generator)?),
     })
 }
@@ -151,7 +154,7 @@ pub(crate) fn fingerprint(context: &SourceContext, def: &SourceDef) -> Result<Op
 pub(crate) fn check_settings(def: &SourceDef) -> Result<(), SourceError> {
     match def {
         SourceDef::Csv(csv) => Csv::try_new(csv).map(|_| ()),
-        SourceDef::GeoJson(_) | SourceDef::Ckan(_) | SourceDef::Socrata(_) => Ok(()),
+        SourceDef::GeoJson(_) | SourceDef::Ckan(_) | SourceDef::Socrata(_) | SourceDef::Push(_) => Ok(()),
         SourceDef::Json(json) => Json::try_new(json).map(|_| ()),
         SourceDef::Http(def) => http::check_paging(def),
         SourceDef::Synthetic(generator) => {

@@ -19,6 +19,7 @@ mod modes;
 mod modes_model;
 mod moto;
 mod provenance;
+mod push;
 mod quarantine;
 mod query_log;
 mod redo;

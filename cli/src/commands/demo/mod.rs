@@ -44,7 +44,7 @@ pub(super) async fn run(session: &Session, args: DemoArgs) -> anyhow::Result<()>
 
 async fn serve(args: &DemoArgs, settings: &Settings, ingest: &Ingest, auth: Auth) -> anyhow::Result<()> {
     let dir = args.dir.display().to_string();
-    super::serve::until_stopped(ingest.engine().clone(), auth, settings, |address| {
+    super::serve::until_stopped(&ingest, auth, settings, |address| {
         note(&format!("the server listens on http://{address}, Ctrl-C stops it; next, from another terminal:"));
         note(&format!("  curl 'http://{address}/v1/metrics/startup_median_days?by=region.prefecture&regions=as_is'"));
         note(&format!("  xiangyun sql --project {dir} -c 'SELECT * FROM system.runs'"));
@@ -55,7 +55,8 @@ async fn serve(args: &DemoArgs, settings: &Settings, ingest: &Ingest, auth: Auth
 }
 
 async fn load_and_ask(session: &Session, settings: &Settings, ingest: &Ingest, scale: f64) -> anyhow::Result<()> {
-    let names: Vec<String> = ingest.pipelines().iter().map(|pipeline| pipeline.def.name.clone()).collect();
+    let run = ingest.pipelines().iter().filter(|pipeline| !pipeline.def.source.is_push());
+    let names: Vec<String> = run.map(|pipeline| pipeline.def.name.clone()).collect();
     note(&format!("loading {} into {}", plural(names.len(), "table"), settings.storage().url));
     let options = LoadOptions { scale: Some(scale), ..LoadOptions::default() };
     let summary = load_all(session, ingest, &names, &options, 0).await;

@@ -24,7 +24,8 @@ pub use mode::{HistoryMode, OnChangedFile, UpsertMode, WriteMode};
 pub use schedule::{ArrivalDef, CatchUp, RetryDef, ScheduleDays, ScheduleDef};
 pub use source::{
     CkanSource, CsvSource, DuplicateNames, FileLocation, FooterDef, GeoJsonSource, HeaderDef, HeaderWord,
-    HttpIncrementalDef, HttpSource, JsonSource, PagingDef, RaggedDef, SocrataSource, SourceDef, SyntheticSource,
+    HttpIncrementalDef, HttpSource, JsonSource, PagingDef, PushSource, RaggedDef, SocrataSource, SourceDef,
+    SyntheticSource,
 };
 pub use written::{WrittenDef, WrittenForm};
 

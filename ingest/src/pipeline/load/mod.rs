@@ -59,6 +59,7 @@ fn check(project: &Project, document: &Document<PipelineDef>, earlier: &[Documen
             document.fault(&["mode"], message).with_hint("append in both, or load from both sources in one pipeline"),
         );
     }
+    faults.extend(push_faults(document, earlier));
     if let Err(error) = check_settings(&def.source) {
         let fault = document.fault(&["source"], error.to_string());
         faults.push(match xiangyun_engine::error::Classify::hint(&error) {
@@ -93,6 +94,33 @@ fn check(project: &Project, document: &Document<PipelineDef>, earlier: &[Documen
             };
             faults.push(fault.with_hint(hint));
         }
+    }
+    faults
+}
+
+/// A pipeline of pushed rows says nothing that only a run could follow.
+fn push_faults(document: &Document<PipelineDef>, earlier: &[Document<PipelineDef>]) -> Vec<Diagnostic> {
+    let def = &*document.def;
+    let mut faults = Vec::new();
+    if !def.source.is_push() {
+        return faults;
+    }
+    if let Some(other) = earlier.iter().find(|other| other.def.table == def.table && other.def.source.is_push()) {
+        let message = format!("pipeline `{}` takes what is pushed to `{}` already", other.def.name, def.table);
+        faults.push(document.fault(&["source"], message).with_hint("a table has one pipeline with `kind = \"push\"`"));
+    }
+    if matches!(def.mode, WriteMode::Replace | WriteMode::ReplacePartition) {
+        let message = "each push would take the place of those before".to_owned();
+        let hint = "let pushed rows `append`, `upsert`, `delete` or make a `history`";
+        faults.push(document.fault(&["mode"], message).with_hint(hint));
+    }
+    if def.transform.is_some() {
+        let message = "pushed rows are taken as they come".to_owned();
+        faults.push(document.fault(&["transform"], message).with_hint("declare a view over the table instead"));
+    }
+    if def.schedule.is_some() {
+        let message = "pushed rows come when they come".to_owned();
+        faults.push(document.fault(&["schedule"], message).with_hint("leave `schedule` out"));
     }
     faults
 }

@@ -115,7 +115,7 @@ impl Files {
     }
 
     /// One source with the columns of all files.
-    fn try_new(files: Vec<Box<dyn OpenFile>>) -> Result<Self, SourceError> {
+    pub(in crate::source) fn try_new(files: Vec<Box<dyn OpenFile>>) -> Result<Self, SourceError> {
         let columns: Vec<_> = files.iter().map(|file| (file.record().path.as_str(), file.schema())).collect();
         let (schema, drift) = drift::union(&columns)?;
         let records = files.iter().map(|file| file.record().clone()).collect();

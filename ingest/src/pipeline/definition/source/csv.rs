@@ -63,6 +63,11 @@ pub struct CsvSource {
 }
 
 impl CsvSource {
+    /// Text without a place, with every other key as if it were left out.
+    pub(crate) fn plain(null_values: &[String]) -> Self {
+        Self { null_values: null_values.into(), ..Self::at("") }
+    }
+
     /// The files at `path`, with every other key as if it were left out.
     pub fn at(path: impl Into<String>) -> Self {
         Self {

@@ -5,6 +5,7 @@ mod geojson;
 mod http;
 mod json;
 mod location;
+mod push;
 mod synthetic;
 
 use schemars::JsonSchema;
@@ -15,6 +16,7 @@ pub use geojson::GeoJsonSource;
 pub use http::{CkanSource, HttpIncrementalDef, HttpSource, PagingDef, SocrataSource};
 pub use json::JsonSource;
 pub use location::FileLocation;
+pub use push::PushSource;
 pub use synthetic::SyntheticSource;
 
 /// Where rows come from.
@@ -34,6 +36,8 @@ pub enum SourceDef {
     Ckan(CkanSource),
     /// A dataset of a Socrata portal.
     Socrata(SocrataSource),
+    /// Rows that callers send to the HTTP interface.
+    Push(PushSource),
     /// The seeded generator.
     Synthetic(SyntheticSource),
 }
@@ -43,7 +47,7 @@ impl SourceDef {
     pub(crate) fn has_named_files(&self) -> bool {
         match self {
             Self::Csv(_) | Self::GeoJson(_) | Self::Json(_) => true,
-            Self::Synthetic(_) | Self::Http(_) | Self::Ckan(_) | Self::Socrata(_) => false,
+            Self::Synthetic(_) | Self::Push(_) | Self::Http(_) | Self::Ckan(_) | Self::Socrata(_) => false,
         }
     }
 
@@ -62,13 +66,18 @@ impl SourceDef {
         matches!(self, Self::Http(http) if http.incremental.is_some())
     }
 
+    /// Whether its rows come when callers send them, so that it is never run.
+    pub fn is_push(&self) -> bool {
+        matches!(self, Self::Push(_))
+    }
+
     /// Where its files are; none for a source of another kind.
     pub fn location(&self) -> Option<FileLocation<'_>> {
         match self {
             Self::Csv(csv) => Some(csv.location()),
             Self::GeoJson(geojson) => Some(geojson.location()),
             Self::Json(json) => Some(json.location()),
-            Self::Synthetic(_) | Self::Http(_) | Self::Ckan(_) | Self::Socrata(_) => None,
+            Self::Synthetic(_) | Self::Push(_) | Self::Http(_) | Self::Ckan(_) | Self::Socrata(_) => None,
         }
     }
 }
