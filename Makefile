@@ -5,7 +5,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
-# Python peers and servers that the tests start (an S3-compatible server, Polars, DuckDB, delta-rs).
+# Python peers and servers that the tests start (an S3-compatible server, Polars, DuckDB, delta-rs). PostgreSQL and
+# MariaDB come from the distribution.
 VENV ?= .venv
 VENV_STAMP := $(VENV)/.installed-$(shell sha256sum requirements-test.txt | cut -c1-12)
 # Absolute, because tests run in their crate's folder.
@@ -20,7 +21,7 @@ endif
 DEMO_DIR ?= demo
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: help demo build test test-rust test-interop test-kill check fmt clippy doc deny bench clean-demo
+.PHONY: help databases demo build test test-rust test-interop test-kill check fmt clippy doc deny bench clean-demo
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -33,9 +34,13 @@ build: ## Build the release binary
 
 test: test-rust test-interop ## Install what the tests need and pass them all
 
-test-rust: $(VENV_STAMP)
+test-rust: $(VENV_STAMP) databases
 	XIANGYUN_MOTO=$(VENV_BIN)/moto_server cargo test --workspace --all-targets
 	cargo test --workspace --doc
+
+# Instant where the servers are there.
+databases:
+	@.ci/databases install
 
 test-interop: $(VENV_STAMP)
 	cargo build --workspace --all-targets

@@ -6,11 +6,11 @@ mod statement;
 
 pub use definition::{
     ArrivalDef, BatchCheckDef, BatchRule, CatchUp, CheckDef, CheckRule, CkanSource, ControlTotalRule, CsvSource,
-    DaysOf, DaysPeriod, DaysRule, DuplicateNames, Duplicates, FileLocation, FooterDef, FoundInRule, GeoJsonSource,
-    HeaderDef, HeaderWord, HistoryMode, HttpIncrementalDef, HttpSource, JsonSource, OnBatchFail, OnChangedFile, OnFail,
-    PagingDef, PipelineDef, PushSource, RaggedDef, RetryDef, RowCountRule, ScheduleDays, ScheduleDef, SchemaPolicy,
-    Share, SocrataSource, SourceDef, SyntheticSource, Tolerance, TransformDef, UpsertMode, WriteMode, WrittenDef,
-    WrittenForm,
+    DatabaseRows, DaysOf, DaysPeriod, DaysRule, DuplicateNames, Duplicates, FileLocation, FooterDef, FoundInRule,
+    GeoJsonSource, HeaderDef, HeaderWord, HistoryMode, HttpIncrementalDef, HttpSource, JsonSource, MysqlSource,
+    OnBatchFail, OnChangedFile, OnFail, PagingDef, PipelineDef, PostgresSource, PushSource, RaggedDef, RetryDef,
+    RowCountRule, ScheduleDays, ScheduleDef, SchemaPolicy, Share, SocrataSource, SourceDef, SqliteSource,
+    SyntheticSource, Tolerance, TransformDef, UpsertMode, WriteMode, WrittenDef, WrittenForm, ZeroDates,
 };
 pub(crate) use load::{load_pipelines, nullable_schema};
 pub(crate) use statement::{SOURCE, parse as parse_transform};

@@ -66,8 +66,8 @@ pub(crate) enum RunError {
     #[error("no table that a pipeline loads has rows of a run `{run}`")]
     UnknownRun { run: String },
     /// A run whose mode cannot be made again.
-    #[error("run {run} cannot be made again: its pipeline keeps a history, whose later versions rest on it")]
-    NoRedo { run: String },
+    #[error("run {run} cannot be made again: {why}")]
+    NoRedo { run: String, why: &'static str },
     /// A run whose file is gone.
     #[error("run {run} cannot be made again: `{path}`, which it loaded, is no longer among the source's files")]
     RedoFile { run: String, path: String },

@@ -177,6 +177,7 @@ impl Run<'_> {
         report.run.sources = source.files().to_vec();
         report.run.cursor = source.cursor();
         if let (true, Some(version)) = (source.is_empty(), mark.as_ref().and_then(|mark| mark.version)) {
+            report.run.notes = source.notes();
             report.run.status = RunStatus::Unchanged;
             report.run.version = Some(version);
             return Ok(Some(LoadOutcome::Unchanged));
@@ -237,6 +238,11 @@ impl Run<'_> {
     async fn mark(&self, table: &TableDef) -> Result<Option<Mark>> {
         if !self.pipeline.source.is_incremental() {
             return Ok(None);
+        }
+        if let Some(past) = &self.redo {
+            // Its rows would go, and the source would give those that came since instead.
+            let why = "its source gives what came since the run before it, and later runs went on from there";
+            return Err(RunError::NoRedo { run: past.run_id.clone(), why }.into());
         }
         let (past, seen) = self.committer.past_loads(table).await?;
         // Rejected rows that came again leave the mark where it was.

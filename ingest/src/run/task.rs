@@ -14,6 +14,8 @@ use crate::ingest::{LoadReport, RejectSample};
 use crate::pipeline::{OnChangedFile, WriteMode};
 use crate::source::Source;
 
+const HISTORY: &str = "its pipeline keeps a history, whose later versions rest on it";
+
 /// What a run has to do.
 pub(super) enum Task {
     /// Nothing: all of it is in this version of the table.
@@ -129,7 +131,7 @@ impl Run<'_> {
             WriteMode::Append | WriteMode::Upsert(_) => true,
             // Whatever was there goes anyway, or was not loaded.
             WriteMode::Replace | WriteMode::ReplacePartition | WriteMode::Delete => false,
-            WriteMode::History(_) => return Err(RunError::NoRedo { run: run.clone() }.into()),
+            WriteMode::History(_) => return Err(RunError::NoRedo { run: run.clone(), why: HISTORY }.into()),
         };
         let source = if self.pipeline.source.has_named_files() {
             let present: HashSet<&str> = source.files().iter().map(|file| file.path.as_str()).collect();

@@ -2,6 +2,7 @@
 
 use xiangyun_engine::error::{Classify, ErrorKind};
 
+use super::database::DatabaseError;
 use crate::connection::ConnectionError;
 
 /// A source that cannot be opened or read to its end. Nothing of it is loaded.
@@ -117,6 +118,9 @@ pub enum SourceError {
     /// A connection that cannot be used.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
+    /// Rows of a database that cannot be read.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// A server that does not let us in.
     #[error("the server of `{path}` refuses access ({status})")]
     Refused {
@@ -271,6 +275,7 @@ impl Classify for SourceError {
                 ErrorKind::Unavailable
             }
             Self::Connection(error) => error.kind(),
+            Self::Database(error) => error.kind(),
             Self::Api { may_pass: true, .. } => ErrorKind::Unavailable,
             Self::Api { may_pass: false, .. } | Self::BadFile { .. } | Self::NoRecords { .. } => ErrorKind::DataQuality,
             Self::UnfitConnection { .. } | Self::NotRun => ErrorKind::InvalidInput,
@@ -315,6 +320,7 @@ impl Classify for SourceError {
             }
             Self::Refused { .. } => "check the secret of the connection, or name one as `source.connection`".into(),
             Self::Connection(error) => return error.hint(),
+            Self::Database(error) => return error.hint(),
             Self::Remote { .. } => "it may come back: load again; else check the URL and the connection".into(),
             Self::Empty { .. } | Self::NoRows { .. } => "ask the agency to send the file again".into(),
             Self::BrokenCompression { .. } => "copy the file again: the transfer was probably cut off".into(),

@@ -1,9 +1,11 @@
-//! Where rows come from: files of agencies, read as they are, and the seeded generator.
+//! Where rows come from: files of agencies, read as they are, their APIs, tables of their databases, and the seeded
+//! generator.
 //!
 //! A [`Source`] is opened (found, hashed, its columns known) before any row is asked for, so that a load can tell
 //! from the hashes alone that it has nothing to do. Rows then come in batches, each row with its place in the file.
 
 mod csv;
+mod database;
 mod drift;
 mod error;
 mod file;
@@ -28,6 +30,7 @@ use xiangyun_engine::catalog::RunSource;
 use crate::connection::Connections;
 use crate::pipeline::SourceDef;
 use csv::Csv;
+pub use database::DatabaseError;
 pub use drift::{Drift, PartialColumn, WidenedColumn};
 pub use error::SourceError;
 pub use file::Files;
@@ -140,6 +143,9 @@ pub fn open(context: &SourceContext, def: &SourceDef) -> Result<Arc<dyn Source>,
         SourceDef::Ckan(def) => http::records(http::open_ckan(context, def)?, &def.null_values)?,
         SourceDef::Socrata(def) => http::records(http::open_socrata(context, def)?, &def.null_values)?,
         SourceDef::Push(_) => return Err(SourceError::NotRun),
+        SourceDef::Postgres(def) => Arc::new(database::Rows::of_postgres(context, def)?),
+        SourceDef::Mysql(def) => Arc::new(database::Rows::of_mysql(context, def)?),
+        SourceDef::Sqlite(def) => Arc::new(database::Rows::of_sqlite(context, def)?),
         SourceDef::Synthetic(generator) => Arc::new(SyntheticRows::open(generator)?),
     })
 }
@@ -157,6 +163,9 @@ pub(crate) fn check_settings(def: &SourceDef) -> Result<(), SourceError> {
         SourceDef::GeoJson(_) | SourceDef::Ckan(_) | SourceDef::Socrata(_) | SourceDef::Push(_) => Ok(()),
         SourceDef::Json(json) => Json::try_new(json).map(|_| ()),
         SourceDef::Http(def) => http::check_paging(def),
+        SourceDef::Postgres(def) => database::check_settings(&def.rows()),
+        SourceDef::Mysql(def) => database::check_settings(&def.rows()),
+        SourceDef::Sqlite(def) => database::check_settings(&def.rows()),
         SourceDef::Synthetic(generator) => {
             if generator.scale.is_finite() && generator.scale > 0.0 {
                 return Ok(());

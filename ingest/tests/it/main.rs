@@ -4,6 +4,7 @@
 mod checks;
 mod commit;
 mod containers;
+mod databases;
 mod delimited;
 mod docs;
 mod drift;

@@ -23,9 +23,9 @@ pub use drift::SchemaPolicy;
 pub use mode::{HistoryMode, OnChangedFile, UpsertMode, WriteMode};
 pub use schedule::{ArrivalDef, CatchUp, RetryDef, ScheduleDays, ScheduleDef};
 pub use source::{
-    CkanSource, CsvSource, DuplicateNames, FileLocation, FooterDef, GeoJsonSource, HeaderDef, HeaderWord,
-    HttpIncrementalDef, HttpSource, JsonSource, PagingDef, PushSource, RaggedDef, SocrataSource, SourceDef,
-    SyntheticSource,
+    CkanSource, CsvSource, DatabaseRows, DuplicateNames, FileLocation, FooterDef, GeoJsonSource, HeaderDef, HeaderWord,
+    HttpIncrementalDef, HttpSource, JsonSource, MysqlSource, PagingDef, PostgresSource, PushSource, RaggedDef,
+    SocrataSource, SourceDef, SqliteSource, SyntheticSource, ZeroDates,
 };
 pub use written::{WrittenDef, WrittenForm};
 

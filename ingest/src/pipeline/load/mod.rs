@@ -198,14 +198,30 @@ fn check_mode(document: &Document<PipelineDef>, table: &TableDef) -> Vec<Diagnos
         let message = "the source has no files that could change under their name".to_owned();
         faults.push(document.fault(&["on_changed_file"], message).with_hint("leave `on_changed_file` out"));
     }
+    if def.mode == WriteMode::Replace && def.source.is_incremental() {
+        let message = "a load brings only what came since the last one, and would replace all that came before";
+        faults.push(document.fault(&["mode"], message.to_owned()).with_hint("use `append` or `upsert`"));
+    }
+    if !def.mode.is_keyed() && def.source.database_rows().is_some_and(|rows| rows.updated_at.is_some()) {
+        let message = "a changed row would not find the one that it takes the place of: the mode is none by key";
+        let hint = "use `upsert` or `history`, or `cursor` for a column that only grows";
+        faults.push(document.fault(&["source", "updated_at"], message.to_owned()).with_hint(hint));
+    }
     faults
 }
 
-/// A source names a connection that is declared.
+/// A source names a connection that is declared, and of its own kind.
 fn check_connection(document: &Document<PipelineDef>, connections: &[Document<ConnectionDef>]) -> Option<Diagnostic> {
     let name = document.def.source.connection()?;
-    if connections.iter().any(|connection| connection.def.name == name) {
-        return None;
+    if let Some(connection) = connections.iter().find(|connection| connection.def.name == name) {
+        let schemes = document.def.source.schemes();
+        let scheme = connection.def.url.split("://").next().unwrap_or_default();
+        if schemes.is_empty() || schemes.contains(&scheme) {
+            return None;
+        }
+        let message = format!("the source needs `{}://`, and connection `{name}` is `{scheme}://`", schemes[0]);
+        let fault = document.fault(&["source", "connection"], message);
+        return Some(fault.with_hint("name another connection, or use the `kind` that belongs to it"));
     }
     let fault = document.fault(&["source", "connection"], format!("there is no connection `{name}`"));
     let hint = match nearest(name, connections.iter().map(|connection| connection.def.name.as_str())) {

@@ -15,7 +15,8 @@ fn load(files: &[(&str, &str)]) -> (Vec<String>, Vec<(String, String)>) {
     }
     let mut diagnostics = Diagnostics::default();
     let project = Project::load(folder.path(), &mut diagnostics);
-    let pipelines = load_pipelines(&project, &[], &mut diagnostics);
+    let connections = load_folder::<ConnectionDef>(folder.path(), &mut diagnostics);
+    let pipelines = load_pipelines(&project, &connections, &mut diagnostics);
     let faults = diagnostics.iter().map(|fault| {
         let marked = fault.span.clone().map(|span| fault.source.text[span].to_owned());
         (fault.message.clone(), marked.unwrap_or_default())
@@ -83,6 +84,44 @@ fn names_are_unique_and_a_table_is_replaced_by_one() {
     assert_eq!(names, ["trades"]);
     assert_eq!(faults[0].0, "pipeline `trades` is declared in pipelines/a.toml:3:8 already");
     assert!(faults[1].0.starts_with("pipeline `trades` loads `market.trades` too"), "{}", faults[1].0);
+}
+
+#[test]
+fn what_came_since_the_last_load_does_not_replace_the_rest() {
+    let csv = "{ kind = \"csv\", path = \"data/trades.csv\" }";
+    let fault = |source: &str, mode: &str| {
+        let pipeline =
+            PIPELINE.replace(csv, source).replace("\"replace\"", mode).replace("duplicates = \"remove\"", "");
+        let (_, faults) = load(&[("tables/t.toml", TABLE), ("pipelines/p.toml", &pipeline)]);
+        faults.into_iter().next().unwrap_or_default().0
+    };
+    let cursor = "{ kind = \"sqlite\", path = \"x.db\", table = \"t\", cursor = \"id\" }";
+    assert!(fault(cursor, "\"replace\"").starts_with("a load brings only what came since the last one"));
+    assert_eq!(fault(cursor, "\"append\""), "");
+    assert_eq!(fault(&cursor.replace(", cursor = \"id\"", ""), "\"replace\""), "");
+    let changes = cursor.replace("cursor = \"id\"", "updated_at = \"on\", key = [\"id\"]");
+    assert!(fault(&changes, "\"append\"").starts_with("a changed row would not find the one"));
+    assert_eq!(fault(&changes, "{ upsert = {} }"), "");
+}
+
+#[test]
+fn a_connection_leads_to_a_system_of_the_source_s_kind() {
+    let csv = "{ kind = \"csv\", path = \"data/trades.csv\" }";
+    let fault = |kind: &str, url: &str, rest: &str| {
+        let pipeline = PIPELINE.replace(csv, &format!("{{ kind = \"{kind}\", connection = \"hr\", {rest} }}"));
+        let connection = format!("version = 1\nname = \"hr\"\nurl = \"{url}\"\n");
+        let files = [("tables/t.toml", TABLE), ("pipelines/p.toml", &pipeline), ("connections/hr.toml", &connection)];
+        let (_, faults) = load(&files);
+        faults.into_iter().next().unwrap_or_default()
+    };
+    let (message, marked) = fault("postgres", "mysql://h/d", "table = \"t\"");
+    assert_eq!(message, "the source needs `postgresql://`, and connection `hr` is `mysql://`");
+    assert_eq!(marked, "\"hr\"");
+    assert_ne!(fault("mysql", "https://h/d", "table = \"t\"").0, "");
+    assert_ne!(fault("http", "postgresql://h/d", "path = \"p\"").0, "");
+    assert_eq!(fault("postgres", "postgresql://h/d", "table = \"t\"").0, "");
+    assert_eq!(fault("mysql", "mysql://h/d", "table = \"t\"").0, "");
+    assert_eq!(fault("http", "https://h/d", "path = \"p\"").0, "");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `source` of a pipeline: one struct a kind.
 
 mod csv;
+mod database;
 mod geojson;
 mod http;
 mod json;
@@ -12,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use csv::{CsvSource, DuplicateNames, FooterDef, HeaderDef, HeaderWord, RaggedDef};
+pub use database::{DatabaseRows, MysqlSource, PostgresSource, SqliteSource, ZeroDates};
 pub use geojson::GeoJsonSource;
 pub use http::{CkanSource, HttpIncrementalDef, HttpSource, PagingDef, SocrataSource};
 pub use json::JsonSource;
@@ -38,6 +40,12 @@ pub enum SourceDef {
     Socrata(SocrataSource),
     /// Rows that callers send to the HTTP interface.
     Push(PushSource),
+    /// Rows of a PostgreSQL server.
+    Postgres(PostgresSource),
+    /// Rows of a MySQL or MariaDB server.
+    Mysql(MysqlSource),
+    /// Rows of a SQLite file.
+    Sqlite(SqliteSource),
     /// The seeded generator.
     Synthetic(SyntheticSource),
 }
@@ -47,7 +55,14 @@ impl SourceDef {
     pub(crate) fn has_named_files(&self) -> bool {
         match self {
             Self::Csv(_) | Self::GeoJson(_) | Self::Json(_) => true,
-            Self::Synthetic(_) | Self::Push(_) | Self::Http(_) | Self::Ckan(_) | Self::Socrata(_) => false,
+            Self::Synthetic(_)
+            | Self::Push(_)
+            | Self::Http(_)
+            | Self::Ckan(_)
+            | Self::Socrata(_)
+            | Self::Postgres(_)
+            | Self::Mysql(_)
+            | Self::Sqlite(_) => false,
         }
     }
 
@@ -57,13 +72,38 @@ impl SourceDef {
             Self::Http(http) => Some(&http.connection),
             Self::Ckan(ckan) => Some(&ckan.connection),
             Self::Socrata(socrata) => Some(&socrata.connection),
+            Self::Postgres(postgres) => Some(&postgres.connection),
+            Self::Mysql(mysql) => Some(&mysql.connection),
             _ => self.location()?.connection,
+        }
+    }
+
+    /// The schemes that its connection may have; none where the connection is not looked at offline.
+    pub(crate) fn schemes(&self) -> &'static [&'static str] {
+        match self {
+            Self::Postgres(_) => &["postgresql"],
+            Self::Mysql(_) => &["mysql"],
+            Self::Http(_) | Self::Ckan(_) | Self::Socrata(_) => &["https", "http"],
+            _ => &[],
         }
     }
 
     /// Whether a load begins where the last one ended.
     pub(crate) fn is_incremental(&self) -> bool {
-        matches!(self, Self::Http(http) if http.incremental.is_some())
+        match self {
+            Self::Http(http) => http.incremental.is_some(),
+            _ => self.database_rows().is_some_and(|rows| rows.mark_column().is_some()),
+        }
+    }
+
+    /// What it says about the rows of a database; none for a source of another kind.
+    pub fn database_rows(&self) -> Option<DatabaseRows<'_>> {
+        match self {
+            Self::Postgres(postgres) => Some(postgres.rows()),
+            Self::Mysql(mysql) => Some(mysql.rows()),
+            Self::Sqlite(sqlite) => Some(sqlite.rows()),
+            _ => None,
+        }
     }
 
     /// Whether its rows come when callers send them, so that it is never run.
@@ -77,7 +117,14 @@ impl SourceDef {
             Self::Csv(csv) => Some(csv.location()),
             Self::GeoJson(geojson) => Some(geojson.location()),
             Self::Json(json) => Some(json.location()),
-            Self::Synthetic(_) | Self::Push(_) | Self::Http(_) | Self::Ckan(_) | Self::Socrata(_) => None,
+            Self::Synthetic(_)
+            | Self::Push(_)
+            | Self::Http(_)
+            | Self::Ckan(_)
+            | Self::Socrata(_)
+            | Self::Postgres(_)
+            | Self::Mysql(_)
+            | Self::Sqlite(_) => None,
         }
     }
 }
