@@ -10,6 +10,7 @@ mod drift;
 mod durability;
 mod example;
 mod figures;
+mod formats;
 mod jobs;
 mod kill;
 mod lake;

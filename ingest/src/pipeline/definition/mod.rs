@@ -23,8 +23,9 @@ pub use drift::SchemaPolicy;
 pub use mode::{HistoryMode, OnChangedFile, UpsertMode, WriteMode};
 pub use schedule::{ArrivalDef, CatchUp, RetryDef, ScheduleDays, ScheduleDef};
 pub use source::{
-    CkanSource, CsvSource, DuplicateNames, FileLocation, FooterDef, GeoJsonSource, HeaderDef, HeaderWord,
-    HttpIncrementalDef, HttpSource, JsonSource, PagingDef, RaggedDef, SocrataSource, SourceDef, SyntheticSource,
+    CkanSource, ColumnarSource, CsvSource, DuplicateNames, ExcelSource, FileLocation, FooterDef, GeoJsonSource,
+    HeaderDef, HeaderWord, HttpIncrementalDef, HttpSource, JsonSource, PagingDef, RaggedDef, SheetDef, SocrataSource,
+    SourceDef, SyntheticSource, XmlSource,
 };
 pub use written::{WrittenDef, WrittenForm};
 
