@@ -77,7 +77,7 @@ pub fn infer(options: &InferOptions) -> Result<Inferred> {
         runtime: tokio::runtime::Handle::current(),
         cursor: None,
     };
-    let def = source::of_file(&options.root, &options.path)?;
+    let def = source::of_file(&context, &options.path)?;
     let sample = sample(&context, &def, options.rows)?;
     if sample.rows == 0 {
         return Err(Error::new(ErrorKind::DataQuality, format!("`{}` holds no row that can be read", options.path)));

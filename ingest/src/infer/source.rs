@@ -7,7 +7,8 @@ use std::path::Path;
 use xiangyun_engine::{Error, ErrorKind, Result};
 
 use super::file_name;
-use crate::pipeline::{CsvSource, GeoJsonSource, SourceDef};
+use crate::pipeline::{ColumnarSource, CsvSource, ExcelSource, GeoJsonSource, SourceDef, XmlSource};
+use crate::source::{SourceContext, guess_xml_row};
 
 /// Endings that say how a file is packed, not what it is.
 const PACKED: [&str; 4] = ["gz", "zst", "bz2", "xz"];
@@ -16,7 +17,7 @@ const PACKED: [&str; 4] = ["gz", "zst", "bz2", "xz"];
 const DELIMITERS: [char; 4] = [',', '\t', ';', '|'];
 
 /// The source that reads `path`.
-pub(super) fn of_file(root: &Path, path: &str) -> Result<SourceDef> {
+pub(super) fn of_file(context: &SourceContext, path: &str) -> Result<SourceDef> {
     let name = file_name(path).to_ascii_lowercase();
     let mut parts = name.rsplit('.');
     let mut ending = parts.next().unwrap_or_default();
@@ -25,7 +26,7 @@ pub(super) fn of_file(root: &Path, path: &str) -> Result<SourceDef> {
     }
     Ok(match ending {
         "csv" | "txt" | "tsv" => {
-            let delimiter = if ending == "tsv" { '\t' } else { delimiter(&root.join(path)) };
+            let delimiter = if ending == "tsv" { '\t' } else { delimiter(&context.root.join(path)) };
             let encoding = "auto".to_owned();
             SourceDef::Csv(CsvSource { encoding, delimiter, ..CsvSource::at(path) })
         }
@@ -35,10 +36,16 @@ pub(super) fn of_file(root: &Path, path: &str) -> Result<SourceDef> {
             entries: None,
             expanded_limit_gib: None,
         }),
+        "xlsx" | "xlsm" | "xlsb" | "xls" | "ods" => SourceDef::Excel(ExcelSource::at(path)),
+        "xml" => SourceDef::Xml(XmlSource { row: guess_xml_row(context, path)?, ..XmlSource::at(path) }),
+        "parquet" => SourceDef::Parquet(ColumnarSource::at(path)),
+        "arrow" | "arrows" | "feather" | "ipc" => SourceDef::Arrow(ColumnarSource::at(path)),
+        "avro" => SourceDef::Avro(ColumnarSource::at(path)),
         _ => {
             let message = format!("what `{path}` is cannot be told from its name");
             return Err(Error::new(ErrorKind::InvalidInput, message).with_hint(
-                "give it the ending of its kind, as in .csv, .tsv or .geojson, perhaps with .gz or .zst behind",
+                "give it the ending of its kind, as in .csv, .tsv, .xlsx, .xls, .ods, .xml, .geojson, .parquet, .arrow or .avro, \
+                 perhaps with .gz or .zst behind",
             ));
         }
     })

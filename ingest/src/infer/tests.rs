@@ -100,6 +100,41 @@ async fn persons_are_guarded_and_not_shown() {
     assert!(inferred.pipeline_file.contains("delimiter = \";\""), "{}", inferred.pipeline_file);
 }
 
+/// Written by other libraries: see `make.py` beside them.
+fn fixture(name: &str) -> Vec<u8> {
+    fs::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/formats").join(name)).unwrap()
+}
+
+#[tokio::test]
+async fn workbooks_xml_and_typed_files_are_learned_too() {
+    let xml = "<r><meta>x</meta><list><item id='1'><n>1.5</n></item><item id='2'><n>2</n></item></list></r>";
+    for (name, bytes, kind, types) in [
+        ("old.xls", fixture("old.xls"), "kind = \"excel\"", "text text date decimal(18,1)"),
+        (
+            "l.xml",
+            xml.as_bytes().to_vec(),
+            "kind = \"xml\", path = \"l.xml\", row = \"r/list/item\"",
+            "int64 decimal(18,1)",
+        ),
+        ("none.parquet", fixture("none.parquet"), "kind = \"parquet\"", "int64 text"),
+        (
+            "types.arrow",
+            fixture("types.feather"),
+            "kind = \"arrow\"",
+            "int64 int64 decimal(10,2) decimal(12,4) date timestamp timestamp text text text boolean text text text text decimal(20,0)",
+        ),
+        ("null.avro", fixture("null.avro"), "kind = \"avro\"", "int64 text decimal(10,2) date timestamp text text"),
+    ] {
+        let (folder, inferred) = of(&[(name, &bytes)], name).await;
+        let inferred = inferred.unwrap();
+        assert!(inferred.pipeline_file.contains(kind), "{}", inferred.pipeline_file);
+        let (project, _) = is_sound(&folder, &inferred).await;
+        let columns = &project.tables[0].def.columns;
+        let found: Vec<String> = columns.iter().map(|column| column.column_type.to_string()).collect();
+        assert_eq!(found.join(" "), types, "{name}");
+    }
+}
+
 #[tokio::test]
 async fn what_cannot_be_told_says_what_to_do() {
     let (_folder, refused) = of(&[("a.bin", b"x")], "a.bin").await;

@@ -4,18 +4,23 @@
 //! A [`Source`] is opened (found, hashed, its columns known) before any row is asked for, so that a load can tell
 //! from the hashes alone that it has nothing to do. Rows then come in batches, each row with its place in the file.
 
+mod apart;
+mod columnar;
 mod csv;
 mod database;
 mod drift;
 mod error;
+mod excel;
 mod file;
 mod geojson;
 mod http;
 mod json;
 mod pushed;
 mod synthetic;
+mod table;
 pub(crate) mod text;
 mod web;
+mod xml;
 
 use std::collections::HashSet;
 use std::fmt::Debug;
@@ -28,17 +33,20 @@ use arrow::record_batch::RecordBatch;
 use xiangyun_engine::catalog::RunSource;
 
 use crate::connection::Connections;
-use crate::pipeline::SourceDef;
+use crate::pipeline::{FileLocation, SourceDef};
+use columnar::Columnar;
 use csv::Csv;
 pub use database::DatabaseError;
 pub use drift::{Drift, PartialColumn, WidenedColumn};
 pub use error::SourceError;
+use excel::Excel;
 pub use file::Files;
 pub(crate) use file::hex;
 use geojson::GeoJson;
 use json::Json;
 pub(crate) use pushed::{Pushed, is_pushed, pushed_name};
 pub use synthetic::SyntheticRows;
+use xml::Xml;
 
 /// Rows that a source hands over at a time.
 pub const BATCH_ROWS: usize = 8192;
@@ -50,8 +58,8 @@ pub struct SourceBatch {
     pub batch: RecordBatch,
     /// The file they stand in, as in [`RunSource::path`].
     pub file: Arc<str>,
-    /// Per row: the line on which it begins, from 1, the header included. For GeoJSON the feature's number, for
-    /// generated rows the row's number, both from 1.
+    /// Per row: the line on which it begins, from 1, the header included; of a sheet, a
+    /// Parquet, Arrow or Avro file and generated rows the row's number, of GeoJSON the feature's, all from 1.
     pub lines: UInt64Array,
     /// Rows of the same stretch of the file that could not be split into columns.
     pub unreadable: Vec<UnreadableRow>,
@@ -139,6 +147,11 @@ pub fn open(context: &SourceContext, def: &SourceDef) -> Result<Arc<dyn Source>,
         SourceDef::Csv(csv) => Arc::new(Files::open_at(context, &csv.location(), &Csv::try_new(csv)?)?),
         SourceDef::GeoJson(geojson) => Arc::new(Files::open_at(context, &geojson.location(), &GeoJson)?),
         SourceDef::Json(json) => Arc::new(Files::open_at(context, &json.location(), &Json::try_new(json)?)?),
+        SourceDef::Excel(def) => Arc::new(Files::open_at(context, &def.location(), &Excel::try_new(def)?)?),
+        SourceDef::Xml(def) => Arc::new(Files::open_at(context, &def.location(), &Xml::try_new(def)?)?),
+        SourceDef::Parquet(def) => Arc::new(Files::open_at(context, &def.location(), &Columnar::Parquet)?),
+        SourceDef::Arrow(def) => Arc::new(Files::open_at(context, &def.location(), &Columnar::Arrow)?),
+        SourceDef::Avro(def) => Arc::new(Files::open_at(context, &def.location(), &Columnar::Avro)?),
         SourceDef::Http(def) => http::records(http::open(context, def)?, &def.null_values)?,
         SourceDef::Ckan(def) => http::records(http::open_ckan(context, def)?, &def.null_values)?,
         SourceDef::Socrata(def) => http::records(http::open_socrata(context, def)?, &def.null_values)?,
@@ -148,6 +161,12 @@ pub fn open(context: &SourceContext, def: &SourceDef) -> Result<Arc<dyn Source>,
         SourceDef::Sqlite(def) => Arc::new(database::Rows::of_sqlite(context, def)?),
         SourceDef::Synthetic(generator) => Arc::new(SyntheticRows::open(generator)?),
     })
+}
+
+/// The place of the elements that seem to be the rows of an XML file; none where they are those in its own element.
+pub(crate) fn guess_xml_row(context: &SourceContext, path: &str) -> Result<Option<String>, SourceError> {
+    let found = file::locate(context, &FileLocation::of_path(path))?;
+    found.first().map_or(Ok(None), xml::guess_row)
 }
 
 /// What tells whether the files of a source have come or changed since the last look, without reading them; none
@@ -161,7 +180,10 @@ pub(crate) fn check_settings(def: &SourceDef) -> Result<(), SourceError> {
     match def {
         SourceDef::Csv(csv) => Csv::try_new(csv).map(|_| ()),
         SourceDef::GeoJson(_) | SourceDef::Ckan(_) | SourceDef::Socrata(_) | SourceDef::Push(_) => Ok(()),
+        SourceDef::Parquet(_) | SourceDef::Arrow(_) | SourceDef::Avro(_) => Ok(()),
         SourceDef::Json(json) => Json::try_new(json).map(|_| ()),
+        SourceDef::Excel(def) => Excel::try_new(def).map(|_| ()),
+        SourceDef::Xml(def) => Xml::try_new(def).map(|_| ()),
         SourceDef::Http(def) => http::check_paging(def),
         SourceDef::Postgres(def) => database::check_settings(&def.rows()),
         SourceDef::Mysql(def) => database::check_settings(&def.rows()),

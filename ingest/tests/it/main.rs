@@ -11,6 +11,7 @@ mod drift;
 mod durability;
 mod example;
 mod figures;
+mod formats;
 mod jobs;
 mod kill;
 mod lake;

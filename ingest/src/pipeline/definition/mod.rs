@@ -23,9 +23,10 @@ pub use drift::SchemaPolicy;
 pub use mode::{HistoryMode, OnChangedFile, UpsertMode, WriteMode};
 pub use schedule::{ArrivalDef, CatchUp, RetryDef, ScheduleDays, ScheduleDef};
 pub use source::{
-    CkanSource, CsvSource, DatabaseRows, DuplicateNames, FileLocation, FooterDef, GeoJsonSource, HeaderDef, HeaderWord,
-    HttpIncrementalDef, HttpSource, JsonSource, MysqlSource, PagingDef, PostgresSource, PushSource, RaggedDef,
-    SocrataSource, SourceDef, SqliteSource, SyntheticSource, ZeroDates,
+    CkanSource, ColumnarSource, CsvSource, DatabaseRows, DuplicateNames, ExcelSource, FileLocation, FooterDef,
+    GeoJsonSource, HeaderDef, HeaderWord, HttpIncrementalDef, HttpSource, JsonSource, MysqlSource, PagingDef,
+    PostgresSource, PushSource, RaggedDef, SheetDef, SocrataSource, SourceDef, SqliteSource, SyntheticSource,
+    XmlSource, ZeroDates,
 };
 pub use written::{WrittenDef, WrittenForm};
 

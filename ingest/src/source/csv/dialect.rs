@@ -2,14 +2,10 @@
 
 use std::sync::Arc;
 
-use regex::Regex;
-
 use super::super::SourceError;
 use super::super::file::Encoding;
-use crate::pipeline::{CsvSource, DuplicateNames, FooterDef, HeaderDef, HeaderWord, RaggedDef};
-
-/// Rows at the end that may be left out by their number: so many are held back while a file is read.
-const FOOTER_ROWS: u64 = 1_000;
+use super::super::table::{Footer, NameRules};
+use crate::pipeline::{CsvSource, HeaderDef, HeaderWord, RaggedDef};
 
 /// How a file's text is cut into rows and columns.
 #[derive(Debug, Clone)]
@@ -22,12 +18,10 @@ pub(super) struct Dialect {
     pub(super) null_values: Arc<[String]>,
     pub(super) header: Header,
     pub(super) skip_lines: u64,
-    pub(super) footer_rows: usize,
-    pub(super) footer: Option<Regex>,
+    pub(super) footer: Footer,
     pub(super) comment: Option<Arc<str>>,
     pub(super) pads: bool,
-    pub(super) numbers_names: bool,
-    pub(super) folds_names: bool,
+    pub(super) names: NameRules,
 }
 
 /// Where the names of the columns come from.
@@ -47,7 +41,6 @@ impl Dialect {
     pub(super) fn try_new(def: &CsvSource) -> Result<Self, SourceError> {
         let delimiter = delimiter(def.delimiter)?;
         let quote = quote(&def.quote, delimiter)?;
-        let (footer_rows, footer) = footer(def.footer.as_ref())?;
         Ok(Self {
             delimiter,
             quote,
@@ -55,12 +48,10 @@ impl Dialect {
             null_values: def.null_values.clone().into(),
             header: header(def)?,
             skip_lines: def.skip_lines,
-            footer_rows,
-            footer,
+            footer: Footer::try_new(def.footer.as_ref())?,
             comment: comment(def.comment.as_deref())?,
             pads: def.ragged == RaggedDef::Pad,
-            numbers_names: def.duplicate_names == DuplicateNames::Number,
-            folds_names: def.fold_names,
+            names: NameRules::new(def.duplicate_names, def.fold_names),
         })
     }
 }
@@ -107,25 +98,6 @@ fn header(def: &CsvSource) -> Result<Header, SourceError> {
         HeaderDef::Line(line) => {
             Err(bad("header", line, "lines count from 1 at the top of the file, those of `skip_lines` included"))
         }
-    }
-}
-
-fn footer(def: Option<&FooterDef>) -> Result<(usize, Option<Regex>), SourceError> {
-    match def {
-        None => Ok((0, None)),
-        Some(FooterDef::Rows(rows)) if *rows <= FOOTER_ROWS => Ok((usize::try_from(*rows).unwrap_or_default(), None)),
-        Some(FooterDef::Rows(rows)) => {
-            Err(bad("footer", rows, "use a pattern for a footer of more than a thousand rows"))
-        }
-        Some(FooterDef::Pattern(pattern)) => match Regex::new(&format!("^(?:{pattern})")) {
-            Ok(regex) if !regex.is_match("") => Ok((0, Some(regex))),
-            Ok(_) => {
-                Err(bad("footer", pattern, "it matches every row: write how the footer begins, as in `合计|注：`"))
-            }
-            Err(_) => {
-                Err(bad("footer", pattern, "it is no regular expression: write a number of rows or how it begins"))
-            }
-        },
     }
 }
 

@@ -1,9 +1,6 @@
 //! Delimited text.
 
 mod dialect;
-mod footer;
-mod left_out;
-mod names;
 mod reader;
 mod record;
 mod scan;
@@ -14,12 +11,10 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use xiangyun_engine::catalog::RunSource;
 
 use super::file::{Encoding, Format, OpenFile, SourceFile, inspect};
+use super::table::{HeldBack, LeftOut, Unit, column_names};
 use super::{Batches, SourceBatch, SourceError};
 use crate::pipeline::CsvSource;
 use dialect::Dialect;
-use footer::HeldBack;
-use left_out::LeftOut;
-use names::column_names;
 use reader::{ENCODING, Reader};
 
 /// Delimited text.
@@ -44,7 +39,7 @@ impl Format for Csv {
     fn open(&self, file: &SourceFile) -> Result<Vec<Box<dyn OpenFile>>, SourceError> {
         let (encoding, record) = inspect(file, self.dialect.encoding)?;
         let header = Reader::open(file, encoding, &self.dialect)?.header()?;
-        let names = column_names(&header, &self.dialect)
+        let names = column_names(&header, self.dialect.names)
             .map_err(|reason| SourceError::BadHeader { path: file.name.clone(), reason })?;
         let fields: Vec<_> = names.into_iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
         Ok(vec![Box::new(CsvFile {
@@ -87,7 +82,7 @@ impl OpenFile for CsvFile {
     }
 
     fn notes(&self) -> Vec<String> {
-        self.left_out.lock().unwrap_or_else(PoisonError::into_inner).notes(&self.record.path)
+        self.left_out.lock().unwrap_or_else(PoisonError::into_inner).notes(&self.record.path, Unit::Line)
     }
 }
 
@@ -120,7 +115,7 @@ struct CsvBatches {
 
 impl CsvBatches {
     fn step(&mut self) -> Result<Option<SourceBatch>, SourceError> {
-        let footer = self.file.dialect.footer_rows;
+        let footer = self.file.dialect.footer.rows;
         while let Some(reader) = &mut self.reader {
             match reader.batch(&self.file.schema)? {
                 Some(batch) if footer == 0 => {

@@ -7,10 +7,10 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use super::super::file::{SourceFile, StoredBytes};
+use super::super::table::LeftOut;
 use super::super::text::{is_missing, trimmed, truncated};
 use super::super::{BATCH_ROWS, RAW_LIMIT_BYTES, SourceBatch, SourceError, UnreadableRow};
 use super::dialect::{Dialect, Header};
-use super::left_out::LeftOut;
 use super::record::{Fields, QuoteProblem, Split, first_line, line_end, split};
 use super::scan::find_line_end;
 use crate::source::file::{Decoded, Encoding};
@@ -324,14 +324,17 @@ impl Reader {
 
     /// Whether the declared footer begins with what comes next. Padding and a quote before it do not count.
     fn begins_footer(&self, next: &Next) -> bool {
-        let Some(footer) = &self.dialect.footer else { return false };
+        let footer = &self.dialect.footer;
+        if !footer.has_pattern() {
+            return false;
+        }
         let bytes = match next {
             Next::Record { bytes, .. } | Next::BadQuote { bytes, .. } => *bytes,
             Next::End => return false,
         };
         let quote = self.dialect.quote.map(char::from);
         let row = trimmed(self.text.first(bytes));
-        footer.is_match(trimmed(quote.and_then(|quote| row.strip_prefix(quote)).unwrap_or(row)))
+        footer.begins_with(quote.and_then(|quote| row.strip_prefix(quote)).unwrap_or(row))
     }
 
     /// Passes over everything that is left, line by line.

@@ -118,7 +118,7 @@ impl Default for HeaderDef {
 }
 
 impl HeaderDef {
-    fn is_first(&self) -> bool {
+    pub(super) fn is_first(&self) -> bool {
         *self == Self::default()
     }
 }
@@ -163,7 +163,7 @@ pub enum DuplicateNames {
 }
 
 impl DuplicateNames {
-    fn is_refuse(&self) -> bool {
+    pub(super) fn is_refuse(&self) -> bool {
         *self == Self::Refuse
     }
 }

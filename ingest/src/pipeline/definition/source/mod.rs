@@ -1,25 +1,31 @@
 //! `source` of a pipeline: one struct a kind.
 
+mod columnar;
 mod csv;
 mod database;
+mod excel;
 mod geojson;
 mod http;
 mod json;
 mod location;
 mod push;
 mod synthetic;
+mod xml;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use columnar::ColumnarSource;
 pub use csv::{CsvSource, DuplicateNames, FooterDef, HeaderDef, HeaderWord, RaggedDef};
 pub use database::{DatabaseRows, MysqlSource, PostgresSource, SqliteSource, ZeroDates};
+pub use excel::{ExcelSource, SheetDef};
 pub use geojson::GeoJsonSource;
 pub use http::{CkanSource, HttpIncrementalDef, HttpSource, PagingDef, SocrataSource};
 pub use json::JsonSource;
 pub use location::FileLocation;
 pub use push::PushSource;
 pub use synthetic::SyntheticSource;
+pub use xml::XmlSource;
 
 /// Where rows come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -32,6 +38,16 @@ pub enum SourceDef {
     GeoJson(GeoJsonSource),
     /// JSON: an object a row, one on each line or in an array.
     Json(JsonSource),
+    /// Sheets of workbooks.
+    Excel(ExcelSource),
+    /// XML: a row an element.
+    Xml(XmlSource),
+    /// Parquet.
+    Parquet(ColumnarSource),
+    /// Arrow: IPC files, which Feather is, and streams.
+    Arrow(ColumnarSource),
+    /// Avro object container files.
+    Avro(ColumnarSource),
     /// An HTTP API that answers JSON.
     Http(HttpSource),
     /// A dataset of a CKAN portal.
@@ -53,17 +69,7 @@ pub enum SourceDef {
 impl SourceDef {
     /// Whether its files have names that stay: the same name with other content is a file that was changed.
     pub(crate) fn has_named_files(&self) -> bool {
-        match self {
-            Self::Csv(_) | Self::GeoJson(_) | Self::Json(_) => true,
-            Self::Synthetic(_)
-            | Self::Push(_)
-            | Self::Http(_)
-            | Self::Ckan(_)
-            | Self::Socrata(_)
-            | Self::Postgres(_)
-            | Self::Mysql(_)
-            | Self::Sqlite(_) => false,
-        }
+        self.location().is_some()
     }
 
     /// The connection that it names.
@@ -117,6 +123,9 @@ impl SourceDef {
             Self::Csv(csv) => Some(csv.location()),
             Self::GeoJson(geojson) => Some(geojson.location()),
             Self::Json(json) => Some(json.location()),
+            Self::Excel(excel) => Some(excel.location()),
+            Self::Xml(xml) => Some(xml.location()),
+            Self::Parquet(columnar) | Self::Arrow(columnar) | Self::Avro(columnar) => Some(columnar.location()),
             Self::Synthetic(_)
             | Self::Push(_)
             | Self::Http(_)

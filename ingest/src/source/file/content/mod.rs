@@ -231,7 +231,6 @@ fn unreadable(name: &str, is_entry: bool, source: io::Error) -> SourceError {
 
 /// The file's content where it can be sought in, with the size and hash of what is stored: the file itself, or a copy
 /// on disk where it is compressed or stands in an archive. The copy has no name and is gone when it is closed.
-#[allow(dead_code, reason = "for formats that seek, as Parquet and spreadsheets do; delimited text does not")]
 pub(in crate::source) fn spool(file: &SourceFile) -> Result<(File, StoredBytes), SourceError> {
     let mut content = Content::open_any(file)?;
     if content.is_plain() && file.entry.is_none() {
