@@ -87,7 +87,7 @@ async fn a_request_that_cannot_be_taken_says_why_and_keeps_no_other_out() {
     let answers = futures::future::join_all(bodies.map(|(key, body)| pushes.push(caller, json(key, body)))).await;
     assert!(answers[0].as_ref().unwrap().loaded);
     for (place, kind, expected) in [
-        (1, ErrorKind::DataQuality, "a row stops the run at `push:meter/k2`:1"),
+        (1, ErrorKind::DataQuality, "a row stops the run, line 1 of `push:meter/k2`"),
         (2, ErrorKind::InvalidInput, "`market.trades` has no column `amuont`"),
         (3, ErrorKind::Conflict, "the idempotency key `k0` came with other content before, in run "),
     ] {

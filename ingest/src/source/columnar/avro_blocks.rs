@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 
 use super::Fault;
+use super::avro_rows::RowForm;
 
 const MAGIC: &[u8; 4] = b"Obj\x01";
 
@@ -25,7 +26,7 @@ pub(super) fn count_rows(input: &mut Input) -> Result<u64, Fault> {
     if input.read_exact(&mut magic).is_err() || magic != *MAGIC {
         return Err(damaged("it is no Avro object container file"));
     }
-    let (codec, mark) = header(input)?;
+    let Header { codec, form, mark } = header(input)?;
     let mut rows = 0_u64;
     while let Some(count) = long(input)? {
         let count = u64::try_from(count).map_err(|_| damaged("it is damaged: a block has less than no rows"))?;
@@ -45,7 +46,8 @@ pub(super) fn count_rows(input: &mut Input) -> Result<u64, Fault> {
                 rows + count
             )));
         }
-        let bytes = unpacked(&codec, &block)?;
+        let content = unpacked(&codec, block)?;
+        let bytes = content.len() as u64;
         if bytes > BLOCK_BYTES {
             return Err(Fault::Damaged(format!("a block has more than {BLOCK_BYTES} bytes when it is decompressed")));
         }
@@ -53,15 +55,22 @@ pub(super) fn count_rows(input: &mut Input) -> Result<u64, Fault> {
         if count > bytes {
             return Err(Fault::Damaged(format!("it is damaged: a block of {bytes} bytes says it has {count} rows")));
         }
+        form.check(&content, count)?;
         rows = rows.saturating_add(count);
     }
     Ok(rows)
 }
 
-/// The codec and the mark between blocks.
-fn header(input: &mut Input) -> Result<(String, [u8; 16]), Fault> {
+struct Header {
+    codec: String,
+    form: RowForm,
+    /// Stands behind each block.
+    mark: [u8; 16],
+}
+
+fn header(input: &mut Input) -> Result<Header, Fault> {
     let cut = || damaged("it is cut off within its header");
-    let (mut codec, mut total) = ("null".to_owned(), 0_u64);
+    let (mut codec, mut schema, mut total) = ("null".to_owned(), Vec::new(), 0_u64);
     loop {
         let mut count = long(input)?.ok_or_else(cut)?;
         if count == 0 {
@@ -85,33 +94,47 @@ fn header(input: &mut Input) -> Result<(String, [u8; 16]), Fault> {
                     return Err(cut());
                 }
             }
-            if texts[0] == b"avro.codec" {
-                codec = String::from_utf8_lossy(&texts[1]).into_owned();
+            let [key, value] = texts;
+            match key.as_slice() {
+                b"avro.codec" => codec = String::from_utf8_lossy(&value).into_owned(),
+                b"avro.schema" => schema = value,
+                _ => {}
             }
         }
     }
     let mut mark = [0; 16];
     input.read_exact(&mut mark).map_err(|_| cut())?;
-    Ok((codec, mark))
+    Ok(Header { codec, form: RowForm::parse(&schema)?, mark })
 }
 
-/// Bytes of a block when it is decompressed, counted up to one beyond what it may have.
-fn unpacked(codec: &str, block: &[u8]) -> Result<u64, Fault> {
+/// A block when it is decompressed, up to one byte beyond what it may have.
+fn unpacked(codec: &str, block: Vec<u8>) -> Result<Vec<u8>, Fault> {
     let mut content: Box<dyn Read + '_> = match codec {
-        "null" => return Ok(block.len() as u64),
-        // The length of the content comes first, seven bits a byte; a sum of four bytes last.
-        "snappy" => return varint(&mut &block[..]).map(Option::unwrap_or_default),
-        "deflate" => Box::new(flate2::read::DeflateDecoder::new(block)),
-        "zstandard" => Box::new(zstd::stream::read::Decoder::new(block)?),
-        "bzip2" => Box::new(bzip2::read::BzDecoder::new(block)),
-        "xz" => Box::new(liblzma::read::XzDecoder::new(block)),
+        "null" => return Ok(block),
+        // A sum of four bytes stands last.
+        "snappy" => {
+            let packed = &block[..block.len().saturating_sub(4)];
+            if snap::raw::decompress_len(packed)? as u64 > BLOCK_BYTES {
+                return Err(Fault::Damaged(format!(
+                    "a block has more than {BLOCK_BYTES} bytes when it is decompressed"
+                )));
+            }
+            return Ok(snap::raw::Decoder::new().decompress_vec(packed)?);
+        }
+        "deflate" => Box::new(flate2::read::DeflateDecoder::new(&*block)),
+        "zstandard" => Box::new(zstd::stream::read::Decoder::new(&*block)?),
+        "bzip2" => Box::new(bzip2::read::BzDecoder::new(&*block)),
+        "xz" => Box::new(liblzma::read::XzDecoder::new(&*block)),
         other => return Err(Fault::Damaged(format!("its blocks are packed by `{other}`, which is not read"))),
     };
-    Ok(std::io::copy(&mut content.by_ref().take(BLOCK_BYTES + 1), &mut std::io::sink())?)
+    let mut unpacked = Vec::new();
+    content.by_ref().take(BLOCK_BYTES + 1).read_to_end(&mut unpacked)?;
+    drop(content);
+    Ok(unpacked)
 }
 
 /// A whole number in Avro's zigzag form; none at the end of the file.
-fn long(input: &mut impl Read) -> Result<Option<i64>, Fault> {
+pub(super) fn long(input: &mut impl Read) -> Result<Option<i64>, Fault> {
     let value = varint(input)?;
     Ok(value.map(|value| (value >> 1) as i64 ^ -((value & 1) as i64)))
 }
@@ -130,6 +153,6 @@ fn varint(input: &mut impl Read) -> Result<Option<u64>, Fault> {
     Err(damaged("it is damaged: a number has more than ten bytes"))
 }
 
-fn damaged(reason: &str) -> Fault {
+pub(super) fn damaged(reason: &str) -> Fault {
     Fault::Damaged(reason.into())
 }

@@ -3,6 +3,7 @@
 
 mod avro;
 mod avro_blocks;
+mod avro_rows;
 mod ipc;
 mod parquet;
 mod plain;

@@ -140,3 +140,12 @@ fn a_batch_that_says_it_has_endless_rows_is_refused() {
     let error = load(&bytes, Columnar::Arrow).unwrap_err().to_string();
     assert!(error.starts_with("`a` cannot be read as Arrow: "), "{error}");
 }
+
+/// One turned bit left bytes behind a block's last row, and the reading never ended.
+#[test]
+fn a_block_with_bytes_behind_its_rows_is_refused() {
+    let mut bytes = fixture("deflate.avro");
+    bytes[603] ^= 0x80;
+    let error = load(&bytes, Columnar::Avro).unwrap_err().to_string();
+    assert!(error.starts_with("`a` cannot be read as Avro: it is damaged: "), "{error}");
+}
