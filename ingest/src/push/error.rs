@@ -42,6 +42,9 @@ pub enum PushError {
         /// One that looks like it.
         nearest: Option<String>,
     },
+    /// Rows of which none can be read.
+    #[error("none of the rows is a JSON object with a key")]
+    NoColumns,
     /// Too much at once.
     #[error("the body has {bytes} bytes, and may have {limit}")]
     TooLarge {
@@ -65,7 +68,7 @@ impl Classify for PushError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NoPipeline { .. } => ErrorKind::NotFound,
-            Self::BadKey { .. } | Self::UnknownColumn { .. } => ErrorKind::InvalidInput,
+            Self::BadKey { .. } | Self::UnknownColumn { .. } | Self::NoColumns => ErrorKind::InvalidInput,
             Self::KeyReused { .. } | Self::KeyTwice { .. } => ErrorKind::Conflict,
             Self::TooLarge { .. } => ErrorKind::LimitExceeded,
             Self::Busy { .. } | Self::Ending => ErrorKind::Unavailable,
@@ -87,6 +90,7 @@ impl Classify for PushError {
             Self::UnknownColumn { nearest: None, .. } => {
                 "name the contract's columns, or set `schema` in the pipeline to say what becomes of others".into()
             }
+            Self::NoColumns => "write an object on each line, or an array of objects".into(),
             Self::TooLarge { .. } => "send fewer rows at a time; a large file is better loaded by a pipeline".into(),
             Self::Busy { .. } | Self::Ending => "send it again in a few seconds, with the same key".into(),
         })

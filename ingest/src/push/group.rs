@@ -156,6 +156,9 @@ async fn read(
 
 fn open(def: &PushSource, pipeline: &PipelineDef, table: &TableDef, entry: &Entry) -> Result<Pushed> {
     let pushed = Pushed::open(def, &entry.name, entry.push.format, &entry.push.body)?;
+    if pushed.schema().fields().is_empty() {
+        return Err(PushError::NoColumns.into());
+    }
     if pipeline.schema.is_none() {
         check_columns(pipeline, table, &pushed.schema())?;
     }
