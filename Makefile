@@ -21,7 +21,7 @@ endif
 DEMO_DIR ?= demo
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: help databases demo build test test-rust test-interop test-kill check fmt clippy doc deny bench clean-demo
+.PHONY: help databases demo build test test-rust test-interop test-kill test-stress check fmt clippy doc deny bench clean-demo
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -35,7 +35,7 @@ build: ## Build the release binary
 test: test-rust test-interop ## Install what the tests need and pass them all
 
 test-rust: $(VENV_STAMP) databases
-	XIANGYUN_MOTO=$(VENV_BIN)/moto_server cargo test --workspace --all-targets
+	XIANGYUN_FAULT_SCHEDULES=2000 XIANGYUN_MOTO=$(VENV_BIN)/moto_server cargo test --workspace --all-targets
 	cargo test --workspace --doc
 
 # Instant where the servers are there.
@@ -49,6 +49,12 @@ test-interop: $(VENV_STAMP)
 KILLS ?= 1000
 test-kill: $(VENV_STAMP) ## Kill a load KILLS times (1000) and check that nothing is lost or doubled
 	KILLS=$(KILLS) cargo test --workspace --test it -- kill --nocapture
+
+STRESS_PROCESSES ?= 16
+STRESS_APPENDS ?= 100
+test-stress: $(VENV_STAMP) ## Append from STRESS_PROCESSES (16) processes, STRESS_APPENDS (100) times each, with compaction and readers
+	STRESS_PROCESSES=$(STRESS_PROCESSES) STRESS_APPENDS=$(STRESS_APPENDS) STRESS_COMMITS=1000 \
+		XIANGYUN_MOTO=$(VENV_BIN)/moto_server cargo test --workspace --test it -- stress --nocapture --test-threads 1
 
 check: fmt clippy doc deny ## Format, lints, documentation, licences
 

@@ -9,6 +9,7 @@ use xiangyun_engine::{Engine, Result};
 
 use crate::commit::{Committer, PastLoad};
 use crate::connection::{self, ConnectionDef, Connections, Secrets};
+use crate::maintain::Maintenance;
 use crate::observe::RunObserver;
 use crate::pipeline::{self, PipelineDef};
 use crate::progress::Progress;
@@ -167,6 +168,11 @@ impl Ingest {
     /// The pipelines, in the order in which they should run.
     pub fn pipelines(&self) -> &[Document<PipelineDef>] {
         &self.pipelines
+    }
+
+    /// Looks after the tables' files.
+    pub fn maintenance(&self) -> Maintenance {
+        Maintenance::new(self.engine.clone(), self.committer.clone())
     }
 
     /// Runs one pipeline. Running it again with the same sources does nothing and says so. Dropping the future

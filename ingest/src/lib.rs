@@ -7,6 +7,7 @@ pub mod failpoint;
 pub mod infer;
 mod ingest;
 pub mod jobs;
+pub mod maintain;
 pub mod observe;
 pub mod pipeline;
 pub mod progress;

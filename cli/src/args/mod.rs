@@ -30,7 +30,7 @@ pub(crate) use quarantine::{FilterArgs, QuarantineArgs, QuarantineCommand};
 pub(crate) use run::RunArgs;
 pub(crate) use serve::ServeArgs;
 pub(crate) use sql::SqlArgs;
-pub(crate) use table::{TableArgs, TableCommand};
+pub(crate) use table::{Consent, LookCommand, TableArgs, TableCommand};
 
 /// Agency files become governed tables, SQL and metrics.
 #[derive(Debug, Parser)]
@@ -109,7 +109,7 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Run SQL, or open an interactive shell
     Sql(SqlArgs),
-    /// Look at tables
+    /// Look at tables and look after them
     Table(TableArgs),
     /// Look at metrics and ask them
     Metric(MetricArgs),

@@ -8,7 +8,7 @@ use crate::args::LoadArgs;
 use crate::output::{LoadProgress, Output, count, note, text};
 use crate::report::{self, AlreadyTold, Exit};
 use crate::session::{Session, open_observed};
-use crate::settings::Flags;
+use crate::settings::{Flags, Settings};
 
 /// Rejected rows that are told of each load; all of them are in `system.quarantine`.
 const REJECTS_TOLD: usize = 5;
@@ -22,6 +22,7 @@ pub(super) async fn run(session: &Session, args: &LoadArgs) -> anyhow::Result<()
     let options = LoadOptions { dry_run: args.dry_run, scale: args.scale, ..LoadOptions::default() };
     if let Some(run) = &args.redo {
         let made = redo(session, &ingest, run, &options).await;
+        catch_up(session, &settings, &ingest).await;
         observers.close().await;
         return made;
     }
@@ -32,10 +33,28 @@ pub(super) async fn run(session: &Session, args: &LoadArgs) -> anyhow::Result<()
     }
     let mut output = Output::open(&session.global)?;
     let summary = load_all(session, &ingest, &pipelines, &options, WARNINGS_TOLD).await;
+    catch_up(session, &settings, &ingest).await;
     observers.close().await;
     output.rows(summary.rows()?).await?;
     output.finish()?;
     summary.failure.map_or(Ok(()), |exit| Err(AlreadyTold(exit).into()))
+}
+
+/// Puts small files together where the loads have left enough of them. The loads stand, whatever becomes of it.
+async fn catch_up(session: &Session, settings: &Settings, ingest: &Ingest) {
+    if !settings.optimizes() {
+        return;
+    }
+    for (table, done) in ingest.maintenance().catch_up().await {
+        match done {
+            Ok(done) if done.done.version.is_some() && !session.global.quiet => {
+                let (removed, added) = (done.done.files_removed, done.done.files_added);
+                note(&format!("table `{table}`: {removed} small files were put together to {added}"));
+            }
+            Ok(_) => {}
+            Err(error) => note(&format!("table `{table}`: small files were not put together: {}", error.chain())),
+        }
+    }
 }
 
 /// Makes one run again.

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use arrow::array::RecordBatch;
 use xiangyun_ingest::jobs::{JobOptions, JobOutcome, JobReport, Jobs, Planned};
+use xiangyun_ingest::maintain::Upkeep;
 use xiangyun_ingest::{Ingest, LoadOutcome};
 
 use super::serve::stopped;
@@ -17,6 +18,7 @@ use crate::settings::{Environment, Flags, Settings};
 pub(super) async fn run(session: &Session, args: &RunArgs) -> anyhow::Result<()> {
     let settings = session.settings(Flags::new())?;
     let (ingest, observers) = open_observed(&settings, &session.environment).await?;
+    let maintenance = ingest.maintenance();
     let jobs = open(ingest, &settings)?;
     if jobs.is_empty() {
         note("no pipeline has a schedule: declare one as [schedule] in pipelines/*.toml");
@@ -25,10 +27,19 @@ pub(super) async fn run(session: &Session, args: &RunArgs) -> anyhow::Result<()>
     let done = if args.plan {
         plan(session, &jobs).await
     } else if args.once {
-        once(session, &jobs).await
+        let done = once(session, &jobs).await;
+        if settings.optimizes() {
+            maintenance.catch_up().await;
+        }
+        done
     } else {
         note("the schedule is worked, Ctrl-C stops it");
-        work(&jobs, &session.environment, session.global.quiet, stopped()).await
+        let upkeep = settings.optimizes().then(|| Upkeep::start(maintenance));
+        let done = work(&jobs, &session.environment, session.global.quiet, stopped()).await;
+        if let Some(upkeep) = upkeep {
+            upkeep.close().await;
+        }
+        done
     };
     observers.close().await;
     done

@@ -6,6 +6,7 @@ use xiangyun_api::auth::Auth;
 use xiangyun_api::{AppState, HttpLimits};
 use xiangyun_engine::{Error, ErrorKind};
 use xiangyun_ingest::Ingest;
+use xiangyun_ingest::maintain::Upkeep;
 use xiangyun_ingest::push::{PushLimits, Pushes};
 
 use crate::args::ServeArgs;
@@ -19,7 +20,11 @@ pub(super) async fn run(session: &Session, args: ServeArgs) -> anyhow::Result<()
     let settings = session.settings(listen.into_iter().collect())?;
     let auth = auth(&settings)?; // before the lake is opened: a wrong address is told at once
     let (ingest, observers) = open_serving(&settings, &session.environment).await?;
+    let upkeep = settings.optimizes().then(|| Upkeep::start(ingest.maintenance()));
     let served = serve(session, &settings, ingest, auth).await;
+    if let Some(upkeep) = upkeep {
+        upkeep.close().await;
+    }
     observers.close().await;
     served
 }

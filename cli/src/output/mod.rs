@@ -1,5 +1,6 @@
 //! The only place that prints. Data goes to standard output or a file, notes to standard error.
 
+mod consent;
 mod destination;
 mod format;
 mod listing;
@@ -17,6 +18,7 @@ use xiangyun_api::encode::{EncodeOptions, Ending, Format, encoder};
 use xiangyun_engine::query::QueryResult;
 use xiangyun_engine::{Error, ErrorKind};
 
+pub(crate) use consent::agreed;
 pub(crate) use destination::Destination;
 pub(crate) use format::OutputFormat;
 pub(crate) use listing::{count, instant, text};

@@ -168,6 +168,16 @@ pub(crate) static JOBS_OPENLINEAGE_TOKEN: Key = Key {
     secret: true,
     ..PLAIN
 };
+pub(crate) static MAINTAIN_OPTIMIZE: Key = Key {
+    section: "maintain",
+    name: "optimize",
+    kind: Kind::Flag,
+    default: Some("true"),
+    example: "false",
+    doc: "Whether small files are put together by themselves: in the background of `serve` and `run`, and at the end of \
+          `load`. Each table says from how many on.",
+    ..PLAIN
+};
 pub(crate) static LIMITS_MEMORY_BYTES: Key = Key {
     section: "limits",
     name: "memory_bytes",
@@ -215,7 +225,7 @@ pub(crate) static LIMITS_SQL_BYTES: Key = Key {
 };
 
 /// The list, in the order of the documents.
-pub(crate) static KEYS: [&Key; 20] = [
+pub(crate) static KEYS: [&Key; 21] = [
     &STORAGE_URL,
     &STORAGE_ENDPOINT,
     &STORAGE_REGION,
@@ -231,6 +241,7 @@ pub(crate) static KEYS: [&Key; 20] = [
     &JOBS_WEBHOOK_TOKEN,
     &JOBS_OPENLINEAGE,
     &JOBS_OPENLINEAGE_TOKEN,
+    &MAINTAIN_OPTIMIZE,
     &LIMITS_MEMORY_BYTES,
     &LIMITS_TIMEOUT_SECONDS,
     &LIMITS_MAX_ROWS,
@@ -239,10 +250,11 @@ pub(crate) static KEYS: [&Key; 20] = [
 ];
 
 /// What a section is about.
-pub(crate) static SECTIONS: [(&str, &str); 4] = [
+pub(crate) static SECTIONS: [(&str, &str); 5] = [
     ("storage", "Where the lake is and how to reach it."),
     ("server", "The HTTP server."),
     ("jobs", "Runs of pipelines: on schedule, and who is told of them."),
+    ("maintain", "What is done for tables without being asked."),
     ("limits", "What one query, and all of them together, may use."),
 ];
 

@@ -210,6 +210,11 @@ impl Settings {
         matches!(self.value(&keys::SERVER_QUERY_LOG), Some(Value::Flag(true)))
     }
 
+    /// Whether small files are put together by themselves.
+    pub(crate) fn optimizes(&self) -> bool {
+        !matches!(self.value(&keys::MAINTAIN_OPTIMIZE), Some(Value::Flag(false)))
+    }
+
     /// Whether the server works the schedule.
     pub(crate) fn serves_jobs(&self) -> bool {
         matches!(self.value(&keys::SERVER_JOBS), Some(Value::Flag(true)))

@@ -8,6 +8,7 @@ mod formats;
 mod infer;
 mod init;
 mod load;
+mod maintain;
 mod metric;
 mod quarantine;
 mod run;

@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::layout::OptimizeDef;
 use super::table_name::TableName;
 use crate::project::Resource;
 
@@ -223,6 +224,10 @@ pub struct ColumnDef {
     pub level: Option<DataLevel>,
     /// Code list that the values belong to.
     pub code_list: Option<CodeList>,
+    /// Whether rows are looked up by this column's value: files get a Bloom filter of it, which says quickly that a value
+    /// is not in them where the sort order does not.
+    #[serde(default)]
+    pub lookup: bool,
 }
 
 /// `tables/*.toml`: a table's contract with the agency that owns it.
@@ -265,6 +270,9 @@ pub struct TableDef {
     pub sort_by: Vec<String>,
     /// Freshness promise.
     pub freshness: Option<Freshness>,
+    /// Sizes of the table's files.
+    #[serde(default)]
+    pub optimize: OptimizeDef,
     /// The columns, in order.
     pub columns: Vec<ColumnDef>,
 }

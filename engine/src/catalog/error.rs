@@ -20,6 +20,16 @@ pub enum CatalogError {
         /// A name that looks like it.
         nearest: Option<TableName>,
     },
+    /// The log does not reach there.
+    #[error("`{table}` has no version {version}")]
+    NoVersion {
+        /// The table, or the internal log.
+        table: String,
+        /// The version.
+        version: u64,
+        /// The versions that there are, as in `0 to 7`.
+        range: String,
+    },
     /// A file of the Delta log is not what a writer committed.
     #[error("the log of `{table}` is corrupted: `{file}` {reason}")]
     CorruptedLog {
@@ -65,7 +75,7 @@ pub enum CatalogError {
 impl Classify for CatalogError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotLoaded { .. } | Self::Unknown { .. } => ErrorKind::NotFound,
+            Self::NotLoaded { .. } | Self::Unknown { .. } | Self::NoVersion { .. } => ErrorKind::NotFound,
             Self::CorruptedLog { .. }
             | Self::EscapingPath { .. }
             | Self::MissingFile { .. }
@@ -82,6 +92,7 @@ impl Classify for CatalogError {
             Self::CorruptedLog { .. } | Self::EscapingPath { .. } | Self::MissingFile { .. } => {
                 Some("restore the file from a backup; nothing is read from this table until then".into())
             }
+            Self::NoVersion { range, .. } => Some(format!("versions that there are: {range}")),
             Self::Unreadable { .. } | Self::Unsupported { .. } => None,
         }
     }

@@ -137,6 +137,26 @@ impl TableLog {
         }
     }
 
+    /// The state that the table was in at `version`.
+    ///
+    /// # Errors
+    /// [`CatalogError::NoVersion`] where the log has no such version.
+    pub async fn load_version(&self, version: u64) -> Result<DeltaTableState> {
+        let listing = self.list(None).await?;
+        let first = listing.versions().next();
+        let (Some(oldest), Some(newest)) = (first, listing.latest()) else {
+            return Err(CatalogError::NoVersion { table: self.label.clone(), version, range: "none".into() }.into());
+        };
+        if !(oldest..=newest).contains(&version) {
+            let range = format!("{oldest} to {newest}");
+            return Err(CatalogError::NoVersion { table: self.label.clone(), version, range }.into());
+        }
+        match DeltaTableState::try_new(self.log_store.as_ref(), Some(version)).await {
+            Ok(state) => Ok(state),
+            Err(error) => Err(self.diagnose(None, error.into()).await),
+        }
+    }
+
     /// Brings `state` up to the newest commit; one list request where there is none.
     pub async fn refresh(&self, state: &mut DeltaTableState) -> Result<()> {
         let known = state.version();

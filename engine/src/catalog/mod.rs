@@ -8,6 +8,7 @@ mod drift;
 mod error;
 mod freshness;
 mod history;
+mod layout;
 mod log;
 mod log_statistics;
 mod provenance;
@@ -29,6 +30,7 @@ pub use definition::{
 };
 pub use error::CatalogError;
 pub use history::RUN_KEY;
+pub use layout::OptimizeDef;
 pub use log::{LogListing, TableLog};
 pub use provenance::{FILE_COLUMN, LINE_COLUMN, PROVENANCE_COLUMNS, RUN_COLUMN, provenance_fields, with_provenance};
 pub use relations::tables_of;

@@ -1,6 +1,6 @@
 //! The one place that commits to Delta logs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use deltalake::kernel::Transaction;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
 use deltalake::table::state::DeltaTableState;
 use serde::Deserialize;
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::{Mutex as AsyncMutex, Notify};
 use uuid::Uuid;
 use xiangyun_engine::catalog::{RUN_KEY, ResolvedRows, RunRecord, RunSource, TableDef};
 use xiangyun_engine::storage::Storage;
@@ -86,6 +86,9 @@ struct Inner {
     pasts: Mutex<HashMap<String, Arc<AsyncMutex<PastLoads>>>>,
     /// Memory and disk of all edits; made with the first that needs them.
     runtime: OnceLock<Arc<RuntimeEnv>>,
+    /// Tables that this process has committed to and nobody has looked after since.
+    touched: Mutex<BTreeSet<String>>,
+    touch: Notify,
 }
 
 /// What a commit asks for beyond its rows.
@@ -98,6 +101,15 @@ pub struct InPlace {
     /// The version up to which past loads were looked at, where it matters that none of the same files came since:
     /// `Some(None)` for a table that did not exist.
     pub seen: Option<Option<u64>>,
+}
+
+impl CommitOutcome {
+    /// Version of the table.
+    pub fn version(self) -> u64 {
+        match self {
+            Self::Committed { version } | Self::AlreadyCommitted { version } => version,
+        }
+    }
 }
 
 impl fmt::Debug for Committer {
@@ -129,6 +141,8 @@ impl Committer {
                 queues: Mutex::default(),
                 pasts: Mutex::default(),
                 runtime: OnceLock::new(),
+                touched: Mutex::default(),
+                touch: Notify::new(),
             }),
         }
     }
@@ -209,7 +223,7 @@ impl Committer {
     }
 
     /// Memory and disk for edits.
-    pub(super) fn runtime(&self) -> Result<Arc<RuntimeEnv>> {
+    pub(crate) fn runtime(&self) -> Result<Arc<RuntimeEnv>> {
         if let Some(made) = self.inner.runtime.get() {
             return Ok(Arc::clone(made));
         }
@@ -265,6 +279,14 @@ impl Committer {
         Ok(find_commit(&target, state, idempotency).await?.map(|found| found.version))
     }
 
+    /// The newest state of a table; none where it does not exist.
+    pub(super) async fn state(&self, target: &Target) -> Result<Option<DeltaTableState>> {
+        let queue = self.queue(target.label());
+        let mut cached = queue.lock().await;
+        refresh(target, &mut cached).await?;
+        Ok(cached.clone())
+    }
+
     pub(super) async fn apply(&self, change: &Change<'_>) -> Result<CommitOutcome> {
         let queue = self.queue(change.target.label());
         let mut cached = queue.lock().await;
@@ -279,6 +301,12 @@ impl Committer {
             match try_commit(change, cached.as_ref()).await {
                 Ok(Attempt::Done(version, state)) => {
                     *cached = state;
+                    self.inner
+                        .touched
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .insert(change.target.label().into());
+                    self.inner.touch.notify_one();
                     return Ok(CommitOutcome::Committed { version });
                 }
                 Ok(Attempt::Overtaken) => tokio::time::sleep(pause(attempt)).await,
@@ -286,6 +314,16 @@ impl Committer {
             }
         }
         Err(CommitError::Busy { table: change.target.label().into(), attempts: MAX_ATTEMPTS }.into())
+    }
+
+    /// The tables that were committed to since this was last called.
+    pub(crate) fn take_touched(&self) -> BTreeSet<String> {
+        std::mem::take(&mut *self.inner.touched.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Ends when a table is committed to.
+    pub(crate) async fn touch(&self) {
+        self.inner.touch.notified().await;
     }
 
     /// A failed write may have been taken nevertheless: the log knows.
@@ -449,6 +487,8 @@ fn is_overtaken(error: &DeltaTableError) -> bool {
     matches!(
         error,
         DeltaTableError::VersionAlreadyExists(_)
+            // A store that answers 409 says that another request is at the first commit, and that one may have failed.
+            | DeltaTableError::InvalidVersion(0)
             | DeltaTableError::Transaction {
                 source: TransactionError::VersionAlreadyExists(_)
                     | TransactionError::MaxCommitAttempts(_)

@@ -58,6 +58,18 @@ pub enum CommitError {
         /// The other run.
         run: String,
     },
+    /// Files of a version were removed from the store.
+    #[error("version {version} of `{table}` cannot be restored: `{file}` is gone{}", others(*count))]
+    Gone {
+        /// The table.
+        table: String,
+        /// The version.
+        version: u64,
+        /// A file.
+        file: String,
+        /// Files that are gone.
+        count: usize,
+    },
     /// Other writers committed again and again in between.
     #[error("gave up committing to `{table}` after {attempts} attempts: other writers were faster every time")]
     Busy {
@@ -82,6 +94,7 @@ impl Classify for CommitError {
             Self::Schema { .. } | Self::Evolution { .. } => ErrorKind::InvalidInput,
             Self::Encode { .. } | Self::Refused { .. } | Self::Edit { .. } | Self::Spool { .. } => ErrorKind::Internal,
             Self::Busy { .. } | Self::Overtaken { .. } => ErrorKind::Conflict,
+            Self::Gone { .. } => ErrorKind::NotFound,
         }
     }
 
@@ -93,9 +106,19 @@ impl Classify for CommitError {
                     .into(),
             ),
             Self::Busy { .. } | Self::Overtaken { .. } => Some("run the load again: nothing was committed".into()),
+            Self::Gone { .. } => {
+                Some("a vacuum has removed it; `xiangyun table history` shows the versions, choose a newer one".into())
+            }
             Self::Spool { .. } => Some("make room in the folder for temporary files, or set TMPDIR to another".into()),
             _ => None,
         }
+    }
+}
+
+fn others(count: usize) -> String {
+    match count {
+        0 | 1 => String::new(),
+        more => format!(", and {} more", more - 1),
     }
 }
 

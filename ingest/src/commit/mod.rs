@@ -24,7 +24,7 @@
 //! if committer.find(&table, &idempotency).await?.is_some() {
 //!     return Ok(());
 //! }
-//! let mut writer = TableWriter::new(committer.storage(), &table, WriterOptions::default());
+//! let mut writer = TableWriter::new(committer.storage(), &table, WriterOptions::of_table(&table));
 //! for batch in batches {
 //!     writer.write(batch).await?;
 //! }
@@ -42,11 +42,14 @@
 //! ```
 
 mod committer;
+mod compaction;
 mod edit;
 mod error;
 mod logs;
 mod partition;
 mod past;
+mod restoration;
+mod rolling;
 mod schema;
 mod spool;
 mod stage;
@@ -56,9 +59,11 @@ mod target;
 mod writer;
 
 pub use committer::{CommitOutcome, CommitRequest, Committer, Idempotency, InPlace};
+pub use compaction::{Compacted, Pick, Small, Subject};
 pub use edit::TakenOut;
 pub use error::CommitError;
 pub use logs::{QuarantineRow, QuarantineWriter};
 pub use past::PastLoad;
+pub(crate) use restoration::RestorePlan;
 pub use stage::RowStage;
 pub use writer::{StagedFiles, TableWriter, WriterOptions};

@@ -28,7 +28,7 @@ impl RowStage {
     /// For rows that enter `table` as `mode` says.
     pub fn open(committer: &Committer, table: &TableDef, mode: &WriteMode) -> Result<Self> {
         if !mode.is_keyed() {
-            let writer = TableWriter::new(committer.storage(), table, WriterOptions::default());
+            let writer = TableWriter::new(committer.storage(), table, WriterOptions::of_table(table));
             return Ok(Self(Kind::Files(Box::new(writer))));
         }
         let schema = with_provenance(&mode.contract_of_rows(table).arrow_schema());

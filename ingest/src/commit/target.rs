@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use deltalake::protocol::{DeltaOperation, SaveMode};
-use xiangyun_engine::catalog::{FILE_COLUMN, RUN_COLUMN, TableDef, TableLog, with_provenance};
+use deltalake::table::state::DeltaTableState;
+use xiangyun_engine::catalog::{FILE_COLUMN, OptimizeDef, RUN_COLUMN, TableDef, TableLog, with_provenance};
 use xiangyun_engine::storage::Storage;
+
+/// Each run adds a file or two to the lake's own logs, which are read less often than tables.
+const INTERNAL_MIN_FILES: u32 = 32;
 
 /// A Delta table with the shape that its rows have.
 #[derive(Debug, Clone)]
@@ -16,6 +20,9 @@ pub(crate) struct Target {
     pub(crate) partition_by: Vec<String>,
     pub(crate) sort_by: Vec<String>,
     pub(crate) description: String,
+    /// Columns with a Bloom filter.
+    pub(crate) lookup: Vec<String>,
+    pub(crate) optimize: OptimizeDef,
 }
 
 impl Target {
@@ -26,7 +33,22 @@ impl Target {
             partition_by: def.partition_by.clone(),
             sort_by: def.sort_by.clone(),
             description: format!("{} / {}", def.title.zh, def.title.en),
+            lookup: def.columns.iter().filter(|column| column.lookup).map(|column| column.name.clone()).collect(),
+            optimize: def.optimize.clone(),
         }
+    }
+
+    /// The same table as its log has it, for a change that is no matter of the contract.
+    pub(super) fn as_logged(&self, state: &DeltaTableState) -> Self {
+        let fields = state.snapshot().arrow_schema();
+        let plain = fields.fields().iter();
+        let plain = plain.map(|field| Field::new(field.name(), field.data_type().clone(), field.is_nullable()));
+        let schema = Arc::new(Schema::new(plain.collect::<Vec<_>>()));
+        let partition_by = state.metadata().partition_columns().iter().map(Into::into).collect();
+        let is_there = |name: &&String| schema.column_with_name(name).is_some();
+        let sort_by = self.sort_by.iter().filter(is_there).cloned().collect();
+        let lookup = self.lookup.iter().filter(is_there).cloned().collect();
+        Self { schema, partition_by, sort_by, lookup, ..self.clone() }
     }
 
     /// As rows are held in memory: texts of the hidden columns, of which there are few, once and not in every row.
@@ -49,6 +71,8 @@ impl Target {
             partition_by: Vec::new(),
             sort_by: Vec::new(),
             description: format!("Xiangyun's {name}"),
+            lookup: Vec::new(),
+            optimize: OptimizeDef { min_files: INTERNAL_MIN_FILES, ..OptimizeDef::default() },
         }
     }
 

@@ -57,6 +57,23 @@ impl Default for WriterOptions {
     }
 }
 
+impl WriterOptions {
+    /// As the contract of `def` says.
+    pub fn of_table(def: &TableDef) -> Self {
+        let lookup = def.columns.iter().filter(|column| column.lookup);
+        Self {
+            zstd_level: def.optimize.zstd_level.into(),
+            bloom_filter_columns: lookup.map(|column| column.name.clone()).collect(),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn of_target(target: &Target) -> Self {
+        let (zstd_level, bloom_filter_columns) = (target.optimize.zstd_level.into(), target.lookup.clone());
+        Self { zstd_level, bloom_filter_columns, ..Self::default() }
+    }
+}
+
 /// Files that are written durably and that no commit names yet. Dropped without a commit they are orphans: no reader
 /// sees them, and their names are never used again.
 #[derive(Debug, Default)]
@@ -131,15 +148,8 @@ impl TableWriter {
     }
 
     pub(super) fn for_target(storage: &Storage, target: Target, options: WriterOptions) -> Self {
-        let in_file = |schema: &Schema| {
-            let fields = schema.fields().iter().filter(|field| !target.partition_by.contains(field.name()));
-            Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>()))
-        };
-        let schema = target.held_schema();
-        let (file_schema, stored_schema) = (in_file(&schema), in_file(&target.schema));
-        let job = FileJob { storage: storage.clone(), target, schema, file_schema, stored_schema, options };
         Self {
-            job: Arc::new(job),
+            job: Arc::new(FileJob::new(storage, target, options)),
             buffers: HashMap::new(),
             buffered_bytes: 0,
             open: Vec::new(),
@@ -216,8 +226,24 @@ pub(super) fn memory_size(batch: &RecordBatch) -> usize {
 }
 
 impl FileJob {
+    pub(super) fn new(storage: &Storage, target: Target, options: WriterOptions) -> Self {
+        let in_file = |schema: &Schema| {
+            let fields = schema.fields().iter().filter(|field| !target.partition_by.contains(field.name()));
+            Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>()))
+        };
+        let schema = target.held_schema();
+        let (file_schema, stored_schema) = (in_file(&schema), in_file(&target.schema));
+        Self { storage: storage.clone(), target, schema, file_schema, stored_schema, options }
+    }
+
+    /// The columns of `rows`, which are the table's, that are in the files.
+    pub(super) fn in_file(&self, rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        let indices = self.file_schema.fields().iter().map(|field| self.schema.index_of(field.name()));
+        rows.project(&indices.collect::<Result<Vec<_>, _>>()?)
+    }
+
     /// `batch` with the table's columns in their order.
-    fn fit(&self, batch: &RecordBatch) -> Result<RecordBatch, CommitError> {
+    pub(super) fn fit(&self, batch: &RecordBatch) -> Result<RecordBatch, CommitError> {
         let error = |reason| CommitError::Schema { table: self.target.label().into(), reason };
         for field in batch.schema().fields() {
             if self.schema.column_with_name(field.name()).is_none() {
@@ -312,9 +338,7 @@ impl FileJob {
     /// The bytes of a Parquet file and its statistics for the log.
     fn encode(&self, batches: &[RecordBatch]) -> Result<(Vec<u8>, String), xiangyun_engine::error::BoxError> {
         let rows = concat_batches(&self.schema, batches)?;
-        let indices = self.file_schema.fields().iter().map(|field| self.schema.index_of(field.name()));
-        let rows = rows.project(&indices.collect::<Result<Vec<_>, _>>()?)?;
-        let rows = self.sorted(rows)?;
+        let rows = self.sorted(self.in_file(&rows)?)?;
         let mut bytes = Vec::new();
         let mut writer = self.parquet(&mut bytes)?;
         writer.write(&rows)?;

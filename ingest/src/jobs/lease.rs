@@ -78,6 +78,22 @@ impl Leases {
         Ok(Some(Lease { leases: self.clone(), folder, number }))
     }
 
+    /// A lease that somebody holds now, with who it is.
+    pub(crate) async fn any_held(&self) -> Result<Option<(String, String)>> {
+        let folder = self.storage.root.clone().join("_xiangyun").join("leases");
+        let found = self.storage.store.list_with_delimiter(Some(&folder)).await;
+        let found = found.map_err(|error| self.failed("looking for", error))?;
+        for lease in found.common_prefixes {
+            let Some(last) = self.numbers(&lease).await?.last().copied() else { continue };
+            if let Some(held) = self.read(&object(&lease, last)).await?
+                && held.until > self.clock.now()
+            {
+                return Ok(Some((lease.filename().unwrap_or_default().to_owned(), held.holder)));
+            }
+        }
+        Ok(None)
+    }
+
     async fn numbers(&self, folder: &Path) -> Result<Vec<u64>> {
         let objects: Vec<_> = self
             .storage

@@ -269,6 +269,7 @@ fn column(name: &str, column_type: ColumnType) -> ColumnDef {
         unit: None,
         level: None,
         code_list: None,
+        lookup: false,
     }
 }
 

@@ -55,14 +55,7 @@ impl Moto {
     }
 
     pub(crate) fn options(&self, url: &str) -> StorageOptions {
-        StorageOptions {
-            url: url.into(),
-            endpoint: Some(self.endpoint.clone()),
-            region: Some("us-east-1".into()),
-            access_key_id: Some("test-key".into()),
-            secret_access_key: Some("test-secret".into()),
-            allow_http: true,
-        }
+        options(&self.endpoint, url)
     }
 
     /// `PUT /lake` makes the bucket: written as the object called nothing of a bucket that is the endpoint's root.
@@ -76,6 +69,18 @@ impl Moto {
         let mut reply = String::new();
         stream.read_to_string(&mut reply).await.unwrap();
         assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
+    }
+}
+
+/// A lake on the server at `endpoint`.
+pub(crate) fn options(endpoint: &str, url: &str) -> StorageOptions {
+    StorageOptions {
+        url: url.into(),
+        endpoint: Some(endpoint.into()),
+        region: Some("us-east-1".into()),
+        access_key_id: Some("test-key".into()),
+        secret_access_key: Some("test-secret".into()),
+        allow_http: true,
     }
 }
 

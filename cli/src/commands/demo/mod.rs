@@ -44,7 +44,7 @@ pub(super) async fn run(session: &Session, args: DemoArgs) -> anyhow::Result<()>
 
 async fn serve(args: &DemoArgs, settings: &Settings, ingest: &Ingest, auth: Auth) -> anyhow::Result<()> {
     let dir = args.dir.display().to_string();
-    super::serve::until_stopped(&ingest, auth, settings, |address| {
+    super::serve::until_stopped(ingest, auth, settings, |address| {
         note(&format!("the server listens on http://{address}, Ctrl-C stops it; next, from another terminal:"));
         note(&format!("  curl 'http://{address}/v1/metrics/startup_median_days?by=region.prefecture&regions=as_is'"));
         note(&format!("  xiangyun sql --project {dir} -c 'SELECT * FROM system.runs'"));

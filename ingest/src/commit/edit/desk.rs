@@ -20,6 +20,7 @@ use datafusion::prelude::SessionConfig;
 use deltalake::kernel::{Action, Add};
 use deltalake::table::state::DeltaTableState;
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use xiangyun_engine::Result;
 use xiangyun_engine::catalog::{FILE_NUMBER_COLUMN, TableFiles, register_store};
 use xiangyun_engine::storage::Storage;
@@ -56,7 +57,7 @@ pub(in crate::commit) fn runtime(storage: &Storage) -> Result<Arc<RuntimeEnv>> {
 }
 
 /// One version of a table, about to be edited. Plans know it as `held`.
-pub(super) struct Desk<'a> {
+pub(in crate::commit) struct Desk<'a> {
     target: &'a Target,
     runtime: &'a RuntimeEnv,
     session: SessionContext,
@@ -70,7 +71,7 @@ pub(super) struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     /// Rows for which the predicate `gone` holds are treated as if they were not in the table.
-    pub(super) fn open(
+    pub(in crate::commit) fn open(
         target: &'a Target,
         runtime: &'a Arc<RuntimeEnv>,
         state: Option<&DeltaTableState>,
@@ -93,7 +94,7 @@ impl<'a> Desk<'a> {
     }
 
     /// The same, quoted, for SELECT lists.
-    pub(super) fn columns(&self) -> String {
+    pub(in crate::commit) fn columns(&self) -> String {
         list(self.names(), "")
     }
 
@@ -107,7 +108,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Lets plans read the rows of some files as `held` and, with those that count as gone, as `stored`.
-    pub(super) async fn hold(&self, numbers: &[usize]) -> Result<()> {
+    pub(in crate::commit) async fn hold(&self, numbers: &[usize]) -> Result<()> {
         let held = async {
             let table = match &self.files {
                 Some(files) => files.table(numbers),
@@ -216,7 +217,8 @@ impl<'a> Desk<'a> {
     /// Takes the files with these numbers out of the table and puts the rows that `queries` give in.
     pub(super) async fn rewrite(&self, numbers: &[usize], queries: &[String]) -> Result<Vec<Action>> {
         let target = Target { schema: self.whole.clone(), ..self.target.clone() };
-        let options = WriterOptions { file_memory_bytes: FILE_BYTES, parallel_files: 1, ..WriterOptions::default() };
+        let options = WriterOptions::of_target(&target);
+        let options = WriterOptions { file_memory_bytes: FILE_BYTES, parallel_files: 1, ..options };
         let mut writer = TableWriter::for_target(self.target.log.storage(), target, options);
         for sql in queries {
             let stream = async { self.session.sql(sql).await?.execute_stream().await };
@@ -231,6 +233,23 @@ impl<'a> Desk<'a> {
         let mut actions: Vec<Action> = self.removals(numbers).collect();
         actions.extend(staged.adds.into_iter().map(Action::Add));
         Ok(actions)
+    }
+
+    /// The rows that `sql` gives, in the table's columns.
+    pub(in crate::commit) async fn stream(&self, sql: &str) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let stream = async { self.session.sql(sql).await?.execute_stream().await };
+        let rows = stream.await.map_err(|error| self.failed(error))?;
+        let (schema, label) = (self.whole.clone(), self.target.label().to_owned());
+        let fit = move |batch: Result<RecordBatch, DataFusionError>| {
+            let fitted = batch.and_then(|batch| Ok(aligned(&batch, &schema)?));
+            fitted.map_err(|error| CommitError::Edit { table: label.clone(), source: error.into() }.into())
+        };
+        Ok(rows.map(fit).boxed())
+    }
+
+    /// The files of the version; none where the table does not exist.
+    pub(in crate::commit) fn files(&self) -> Option<&TableFiles> {
+        self.files.as_ref()
     }
 
     fn removals(&self, numbers: &[usize]) -> impl Iterator<Item = Action> {
@@ -268,7 +287,7 @@ fn aligned(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Arrow
 }
 
 /// Names in quotes, each behind `prefix`.
-pub(super) fn list<'n>(names: impl Iterator<Item = &'n str>, prefix: &str) -> String {
+pub(in crate::commit) fn list<'n>(names: impl Iterator<Item = &'n str>, prefix: &str) -> String {
     names.map(|name| format!("{prefix}\"{name}\"")).collect::<Vec<_>>().join(", ")
 }
 

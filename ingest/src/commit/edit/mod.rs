@@ -2,11 +2,13 @@
 //! the attempt builds on: an edit that was overtaken by another writer is worked out again and never replayed blindly.
 
 mod append;
+mod compact;
 mod counts;
 mod desk;
 mod history;
 mod keyed;
 mod replace;
+mod restore;
 mod taken;
 
 use std::fmt::Debug;
@@ -19,11 +21,13 @@ use xiangyun_engine::Result;
 use xiangyun_engine::catalog::RunRecord;
 
 pub(super) use append::{Append, AppendInPlace};
+pub(super) use compact::{Compact, Rewritten};
 pub(super) use counts::LastCounts;
-pub(super) use desk::runtime;
+pub(super) use desk::{Desk, list, runtime};
 pub(super) use history::History;
 pub(super) use keyed::{Keyed, Match};
 pub(super) use replace::Replace;
+pub(super) use restore::Restore;
 pub use taken::TakenOut;
 
 use super::target::Target;

@@ -1,26 +1,40 @@
+mod maintain;
+
 use arrow::array::RecordBatch;
 use serde_json::to_value;
 use xiangyun_engine::catalog::{Bilingual, CommitSummary, TableDetail, TableKind, TableName, TableSummary};
 use xiangyun_engine::query::SqlRequest;
 
-use crate::args::{TableArgs, TableCommand};
+use crate::args::{LookCommand, TableArgs, TableCommand};
 use crate::output::{Output, count, instant, text};
 use crate::report::plural;
 use crate::session::Session;
 
-/// Looks at tables.
+/// Looks at tables, or looks after them.
 pub(super) async fn run(session: &Session, args: TableArgs) -> anyhow::Result<()> {
+    match args.command {
+        TableCommand::Optimize { names, dry_run } => maintain::optimize(session, &names, dry_run).await,
+        TableCommand::Vacuum { names, retention, unsafe_retention, consent } => {
+            maintain::vacuum(session, &names, retention, unsafe_retention, consent).await
+        }
+        TableCommand::Restore { name, version, consent } => maintain::restore(session, &name, version, consent).await,
+        TableCommand::Diff { name, from, to, list } => maintain::diff(session, &name, from, to, list).await,
+        TableCommand::Look(command) => look(session, command).await,
+    }
+}
+
+async fn look(session: &Session, command: LookCommand) -> anyhow::Result<()> {
     let queries = session.queries().await?;
     let mut output = Output::open(&session.global)?;
-    match args.command {
-        TableCommand::List => output.rows(list(&queries.tables().await?)?).await?,
-        TableCommand::History { name } => output.rows(history(&queries.history(&name).await?)?).await?,
-        TableCommand::Preview { name, limit } => {
+    match command {
+        LookCommand::List => output.rows(list(&queries.tables().await?)?).await?,
+        LookCommand::History { name } => output.rows(history(&queries.history(&name).await?)?).await?,
+        LookCommand::Preview { name, limit } => {
             queries.table(&name).await?; // names what is near where there is no such table
             let result = queries.sql(SqlRequest::new(preview(&name, limit))).await?;
             output.result(result).await?;
         }
-        TableCommand::Show { name } => {
+        LookCommand::Show { name } => {
             let detail = queries.table(&name).await?;
             for line in facts(&detail) {
                 output.note(&line);
