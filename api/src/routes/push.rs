@@ -89,12 +89,14 @@ fn format(headers: &HeaderMap) -> Result<PushFormat, ApiError> {
     match media_type.as_str() {
         "text/csv" => Ok(PushFormat::Csv),
         "application/x-ndjson" | "application/jsonl" | "application/json" => Ok(PushFormat::Json),
+        "application/vnd.apache.arrow.stream" | "application/vnd.apache.arrow.file" => Ok(PushFormat::Arrow),
         other => {
             let detail = match other {
                 "" => "the header `Content-Type` is missing".to_owned(),
                 other => format!("rows are not taken as `{other}`"),
             };
-            let hint = "send `text/csv`, `application/x-ndjson` or `application/json`";
+            let hint =
+                "send `text/csv`, `application/x-ndjson`, `application/json` or `application/vnd.apache.arrow.stream`";
             Err(ApiError::http(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail).with_hint(hint))
         }
     }

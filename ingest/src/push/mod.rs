@@ -33,6 +33,8 @@ pub enum PushFormat {
     Csv,
     /// An object on each line, or an array of objects.
     Json,
+    /// An IPC stream or file.
+    Arrow,
 }
 
 /// Rows that a caller sends.

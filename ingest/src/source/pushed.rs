@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 
+use super::columnar::Columnar;
 use super::csv::Csv;
 use super::file::{Files, Format, OpenFile, SourceFile, Spool};
 use super::json::Json;
@@ -44,6 +45,7 @@ impl Pushed {
         let opened = match format {
             PushFormat::Csv => Csv::try_new(&CsvSource::plain(&def.null_values))?.open(&file)?,
             PushFormat::Json => Json::lines(&def.null_values).open(&file)?,
+            PushFormat::Arrow => Columnar::Arrow.open(&file)?,
         };
         Ok(Self(opened))
     }

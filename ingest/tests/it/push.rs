@@ -201,3 +201,32 @@ async fn a_pipeline_of_pushes_says_nothing_that_only_a_run_could_follow() {
         assert!(messages.contains(&expected), "{messages:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn typed_rows_and_compressed_ones_go_together_with_text() {
+    use arrow::array::{Decimal128Array, Int64Array, RecordBatch};
+    let lake = open(PIPELINE).await;
+    let pushes = Pushes::new(lake.ingest.clone(), PushLimits { interval: Duration::from_secs(3600), ..limits(3) });
+    pushes.push(&caller(), json("first", "{\"id\": 0, \"amount\": 0}")).await.unwrap();
+    let amounts = Decimal128Array::from(vec![150, 12_345]).with_precision_and_scale(20, 3).unwrap();
+    let batch = RecordBatch::try_from_iter([
+        ("id", std::sync::Arc::new(Int64Array::from(vec![1, 2])) as _),
+        ("amount", std::sync::Arc::new(amounts) as _),
+    ])
+    .unwrap();
+    let mut stream = arrow::ipc::writer::StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+    stream.write(&batch).unwrap();
+    let typed = Push { body: Bytes::from(stream.into_inner().unwrap()), ..push("k1", PushFormat::Arrow, "") };
+    let packed = zstd::encode_all("id,amount\n3,7.5\n".as_bytes(), 0).unwrap();
+    let packed = Push { body: Bytes::from(packed), ..push("k2", PushFormat::Csv, "") };
+    let broken = push("k3", PushFormat::Arrow, "no Arrow");
+    let (pushes, caller) = (&pushes, &caller());
+    let answers = futures::future::join_all([typed, packed, broken].map(|push| pushes.push(caller, push))).await;
+    // 12.345 has a digit more than the contract.
+    assert_eq!(answers[0].as_ref().unwrap().rows, rows(2, 1, 1, 0));
+    assert_eq!(answers[1].as_ref().unwrap().rows, rows(1, 1, 0, 0));
+    let error = answers[2].as_ref().unwrap_err().chain();
+    assert!(error.contains("`push:meter/k3` cannot be read as Arrow"), "{error}");
+    let found = lake.sql("select id, amount from market.trades order by id").await;
+    assert_eq!(found, [["0", "0.00"], ["1", "0.15"], ["3", "7.50"]]);
+}
