@@ -28,7 +28,10 @@ pub(super) async fn run(session: &Session, args: &LoadArgs) -> anyhow::Result<()
     }
     let pipelines = chosen(&ingest, &args.pipelines)?;
     if pipelines.is_empty() {
-        note("the project has no pipelines: declare one in pipelines/*.toml");
+        note(match ingest.pipelines() {
+            [] => "the project has no pipelines: declare one in pipelines/*.toml",
+            _ => "there is nothing to load: all pipelines take what callers push to a server",
+        });
         return Ok(());
     }
     let mut output = Output::open(&session.global)?;
