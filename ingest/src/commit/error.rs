@@ -58,6 +58,16 @@ pub enum CommitError {
         /// The other run.
         run: String,
     },
+    /// A table that has changed since somebody agreed to what would be undone.
+    #[error("`{table}` is at version {version} and not at {from} any more")]
+    Moved {
+        /// The table.
+        table: String,
+        /// The version that was looked at.
+        from: u64,
+        /// Its version now.
+        version: u64,
+    },
     /// Files of a version were removed from the store.
     #[error("version {version} of `{table}` cannot be restored: `{file}` is gone{}", others(*count))]
     Gone {
@@ -93,7 +103,7 @@ impl Classify for CommitError {
         match self {
             Self::Schema { .. } | Self::Evolution { .. } => ErrorKind::InvalidInput,
             Self::Encode { .. } | Self::Refused { .. } | Self::Edit { .. } | Self::Spool { .. } => ErrorKind::Internal,
-            Self::Busy { .. } | Self::Overtaken { .. } => ErrorKind::Conflict,
+            Self::Busy { .. } | Self::Overtaken { .. } | Self::Moved { .. } => ErrorKind::Conflict,
             Self::Gone { .. } => ErrorKind::NotFound,
         }
     }
@@ -106,6 +116,7 @@ impl Classify for CommitError {
                     .into(),
             ),
             Self::Busy { .. } | Self::Overtaken { .. } => Some("run the load again: nothing was committed".into()),
+            Self::Moved { .. } => Some("look at what would be undone now, and restore again".into()),
             Self::Gone { .. } => {
                 Some("a vacuum has removed it; `xiangyun table history` shows the versions, choose a newer one".into())
             }

@@ -56,14 +56,16 @@ impl Committer {
         }))
     }
 
-    /// Makes the files of `version` the table's again. The log keeps everything in between.
+    /// Makes the files of `version` the table's again, which is at version `from`. The log keeps everything in between.
     ///
     /// # Errors
-    /// [`CommitError::Gone`] where a file of the version was vacuumed.
+    /// [`CommitError::Gone`] where a file of the version was vacuumed, [`CommitError::Moved`] where the table is not at
+    /// `from` any more.
     pub(crate) async fn restore(
         &self,
         table: &TableDef,
         version: u64,
+        from: u64,
         mut run: RunRecord,
     ) -> Result<(CommitOutcome, RunRecord)> {
         let label = table.name.to_string();
@@ -81,7 +83,7 @@ impl Committer {
             Some(now) => target.as_logged(&now),
             None => target,
         };
-        let edit = Restore::new(past);
+        let edit = Restore::new(past, from);
         let idempotency = Idempotency { app_id: format!("xiangyun/restore/{}", run.run_id), version: 1 };
         let change =
             Change { target: &target, edit: &edit, idempotency: &idempotency, run: Some(&run), in_place: None };

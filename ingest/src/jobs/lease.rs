@@ -150,6 +150,25 @@ impl Lease {
         self.is_last().await
     }
 
+    /// Does `work` and renews the lease meanwhile. None where somebody else has taken it; then the work is dropped.
+    pub async fn while_held<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let every = self.leases.holds() / 3;
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return Some(done),
+                () = tokio::time::sleep(every) => match self.renew().await {
+                    Ok(true) => {}
+                    Ok(false) => return None,
+                    // The store is out of reach; as long as the lease holds, nobody else is at it.
+                    Err(error) => {
+                        tracing::warn!(lease = %self.folder, error = %error.chain(), "the lease was not renewed");
+                    }
+                },
+            }
+        }
+    }
+
     /// Gives the lease back.
     pub async fn give_back(self) -> Result<()> {
         self.put(self.leases.payload(DateTime::<Utc>::UNIX_EPOCH)?).await

@@ -15,6 +15,6 @@ mod worker;
 
 pub use due::{Due, Reason};
 pub use error::JobError;
-pub(crate) use lease::{Lease, Leases};
+pub(crate) use lease::Leases;
 pub use timetable::{Timetable, check_schedule};
 pub use worker::{JobOptions, JobOutcome, JobReport, Jobs, Planned};

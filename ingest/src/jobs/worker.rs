@@ -337,19 +337,8 @@ impl Jobs {
 
     /// Does `work` while the lease is renewed; ends with an error where the lease is lost.
     async fn alive<T>(&self, lease: &Lease, pipeline: &str, work: impl Future<Output = T>) -> Result<T> {
-        let every = self.inner.leases.holds() / 3;
-        tokio::pin!(work);
-        loop {
-            tokio::select! {
-                done = &mut work => return Ok(done),
-                () = tokio::time::sleep(every) => match lease.renew().await {
-                    Ok(true) => {}
-                    Ok(false) => return Err(JobError::LeaseLost { pipeline: pipeline.into() }.into()),
-                    // The store is out of reach; as long as the lease holds, nobody else is at it.
-                    Err(error) => tracing::warn!(pipeline, error = %error.chain(), "the lease was not renewed"),
-                },
-            }
-        }
+        let lost = || JobError::LeaseLost { pipeline: pipeline.into() };
+        Ok(lease.while_held(work).await.ok_or_else(lost)?)
     }
 
     async fn record_failure(&self, pipeline: &str, reason: &Reason, error: &Error) {

@@ -40,10 +40,18 @@ pub enum MaintainError {
         table: String,
     },
     /// The process was taken for dead in the midst of its work.
-    #[error("removing files of `{table}` was stopped: another process took it over")]
+    #[error("the work on `{table}` was stopped: another process took it over")]
     LeaseLost {
         /// The table.
         table: String,
+    },
+    /// A file that another writer names by its whole address.
+    #[error("the log of `{table}` names the file `{path}` by its whole address")]
+    WholeAddress {
+        /// The table.
+        table: String,
+        /// The file.
+        path: String,
     },
     /// The rows of two versions could not be compared.
     #[error("cannot compare versions of `{table}`")]
@@ -73,6 +81,7 @@ impl Classify for MaintainError {
             Self::NotDeclared { .. } | Self::NotLoaded { .. } => ErrorKind::NotFound,
             Self::Retention { .. } => ErrorKind::InvalidInput,
             Self::Held { .. } | Self::Elsewhere { .. } | Self::LeaseLost { .. } => ErrorKind::Conflict,
+            Self::WholeAddress { .. } => ErrorKind::Unsupported,
             Self::Compare { .. } => ErrorKind::Internal,
             Self::Log { .. } => ErrorKind::Corrupted,
         }
@@ -89,6 +98,7 @@ impl Classify for MaintainError {
             ),
             Self::Held { .. } => Some("stop every process that writes to the lake, or wait until they end".into()),
             Self::Elsewhere { .. } | Self::LeaseLost { .. } => Some("try again when it has ended".into()),
+            Self::WholeAddress { .. } => Some("remove old files with the tool that wrote it".into()),
             Self::Compare { .. } | Self::Log { .. } => None,
         }
     }

@@ -42,27 +42,33 @@ impl Maintenance {
     /// Brings the rows of `version` back. Versions in between stay in the log and can be restored in their turn. Content
     /// that was loaded in between counts as loaded: `xiangyun load --redo` loads it again.
     ///
+    /// Where `from` is given, the table must still be at that version: what came since was not in the plan that was shown.
+    ///
     /// # Errors
-    /// `NotFound` for a version that there is not or whose files were removed, `Conflict` where files are being removed.
-    pub async fn restore(&self, table: &TableName, version: u64) -> Result<Restored> {
+    /// `NotFound` for a version that there is not or whose files were removed, `Conflict` where files are being removed or
+    /// the table has changed.
+    pub async fn restore(&self, table: &TableName, version: u64, from: Option<u64>) -> Result<Restored> {
         let def = self.def(table)?;
         let elsewhere = || MaintainError::Elsewhere { table: table.to_string() };
         let lease = self.leases().try_take(&format!("maintain.{table}")).await?.ok_or_else(elsewhere)?;
-        let restored = self.restore_alone(&def.name, version).await;
+        let lost = || MaintainError::LeaseLost { table: table.to_string() }.into();
+        let restored = lease.while_held(self.restore_alone(&def.name, version, from)).await;
+        let restored = restored.unwrap_or_else(|| Err(lost()));
         if let Err(error) = lease.give_back().await {
             tracing::warn!(table.name = %table, error = %error.chain(), "the lease was not given back; it expires");
         }
         restored
     }
 
-    async fn restore_alone(&self, table: &TableName, version: u64) -> Result<Restored> {
+    async fn restore_alone(&self, table: &TableName, version: u64, from: Option<u64>) -> Result<Restored> {
         let planned = self.plan_restore(table, version).await?;
         if planned.files_back == 0 && planned.files_gone == 0 {
             return Ok(planned);
         }
         let clock = self.engine.clock();
         let run = RunRecord::started(PIPELINE, table, clock.now());
-        let (outcome, mut run) = self.committer.restore(&*self.def(table)?, version, run).await?;
+        let from = from.unwrap_or(planned.from);
+        let (outcome, mut run) = self.committer.restore(&*self.def(table)?, version, from, run).await?;
         run.version = Some(outcome.version());
         run.finished_at = clock.now();
         if let Err(error) = self.committer.append_run(&run).await {

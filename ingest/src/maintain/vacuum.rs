@@ -18,7 +18,6 @@ use xiangyun_engine::catalog::{TableFiles, TableLog};
 use xiangyun_engine::storage::StorageError;
 
 use super::{MaintainError, Maintenance, Subject};
-use crate::jobs::Lease;
 
 /// How long files are kept unless something else is said.
 pub const DEFAULT_RETENTION: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -27,7 +26,7 @@ pub const LEAST_RETENTION: Duration = Duration::from_secs(24 * 3600);
 
 /// Clocks of writers may differ by this much.
 const CLOCKS: TimeDelta = TimeDelta::hours(1);
-/// Files that are removed before the lease is renewed.
+/// Files that the store is asked to remove at a time.
 const BATCH: usize = 1000;
 
 /// A file that no version within the retention needs.
@@ -91,14 +90,16 @@ impl Maintenance {
         self.check_retention(retention, allow_unsafe).await?;
         let name = format!("maintain.{}", subject.label().replace('/', "."));
         let lease = self.leases().try_take(&name).await?.ok_or_else(elsewhere)?;
-        let removed = self.remove(subject, retention, plan, &lease).await;
+        let lost = || MaintainError::LeaseLost { table: plan.table.clone() }.into();
+        let removed = lease.while_held(self.remove(subject, retention, plan)).await;
+        let removed = removed.unwrap_or_else(|| Err(lost()));
         if let Err(error) = lease.give_back().await {
             tracing::warn!(table.name = plan.table, error = %error.chain(), "the lease was not given back; it expires");
         }
         removed
     }
 
-    async fn remove(&self, subject: &Subject, retention: Duration, plan: &Vacuum, lease: &Lease) -> Result<Vacuum> {
+    async fn remove(&self, subject: &Subject, retention: Duration, plan: &Vacuum) -> Result<Vacuum> {
         // Since the plan was shown a version may have come back that needs some of its files.
         let again = self.plan_unchecked(subject, retention).await?;
         let still: HashSet<&str> = again.iter().flat_map(|again| &again.files).map(|file| file.path.as_str()).collect();
@@ -106,9 +107,6 @@ impl Maintenance {
         let log = subject.log(self.engine.storage());
         let storage = self.engine.storage();
         for batch in files.chunks(BATCH) {
-            if !lease.renew().await? {
-                return Err(MaintainError::LeaseLost { table: plan.table.clone() }.into());
-            }
             let paths: Vec<_> = batch.iter().map(|file| Ok(below(log.path(), &file.path))).collect();
             let mut removing = storage.store.delete_stream(futures::stream::iter(paths).boxed());
             while let Some(removed) = removing.next().await {
@@ -257,6 +255,9 @@ impl Commit {
             }
             // An action that is not understood may be a file that is needed.
             if let Action::Add(add) = serde_json::from_slice(line).map_err(|source| failed(log, source))? {
+                if add.path.starts_with('/') || add.path.contains("://") {
+                    return Err(MaintainError::WholeAddress { table: log.label().to_owned(), path: add.path }.into());
+                }
                 commit.added.push(add.path);
             }
         }

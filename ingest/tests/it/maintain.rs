@@ -342,7 +342,7 @@ async fn a_vacuum_removes_what_no_version_within_the_retention_needs() {
     assert!(left.contains(&"notes.txt".to_owned()) && left.len() == 2, "{left:?}");
     assert!(setting.folder().join("_other/x.parquet").exists());
     assert!(maintenance.plan_vacuum(&subject, DEFAULT_RETENTION, false).await.unwrap().unwrap().files.is_empty());
-    let error = maintenance.restore(setting.name(), 0).await.unwrap_err();
+    let error = maintenance.restore(setting.name(), 0, None).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().starts_with("version 0 of `market.trades` cannot be restored: `region="), "{error}");
     assert!(error.to_string().ends_with("is gone, and 1 more"), "{error}");
@@ -372,11 +372,11 @@ async fn a_version_within_the_retention_keeps_its_files() {
     let plan = maintenance.plan_vacuum(&subject, DEFAULT_RETENTION, false).await.unwrap().unwrap();
     assert_eq!((plan.oldest_kept, plan.files.len()), (1, 1));
     // Between plan and deed version 0 comes back: its file stays.
-    maintenance.restore(setting.name(), 0).await.unwrap();
+    maintenance.restore(setting.name(), 0, None).await.unwrap();
     let done = maintenance.vacuum(&subject, DEFAULT_RETENTION, false, &plan).await.unwrap();
     assert!(done.files.is_empty(), "{done:?}");
     for version in 0..4 {
-        maintenance.restore(setting.name(), version).await.unwrap();
+        maintenance.restore(setting.name(), version, None).await.unwrap();
         assert_eq!(setting.rows().await.len(), 1);
     }
 }
@@ -413,7 +413,7 @@ async fn a_retention_of_less_than_a_day_has_to_be_meant() {
 async fn an_earlier_version_comes_back_as_a_new_one() {
     let setting = Setting::new().await;
     let maintenance = setting.maintenance();
-    let error = maintenance.restore(setting.name(), 0).await.unwrap_err();
+    let error = maintenance.restore(setting.name(), 0, None).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     setting.append("a", &[(1, Some("长春")), (2, None)]).await;
     setting.append("b", &[(3, Some("吉林"))]).await;
@@ -422,7 +422,10 @@ async fn an_earlier_version_comes_back_as_a_new_one() {
     let plan = maintenance.plan_restore(setting.name(), 1).await.unwrap();
     assert_eq!((plan.from, plan.files_back, plan.files_gone), (2, 3, 1));
     assert_eq!((plan.rows_back, plan.rows_gone, plan.made), (Some(3), Some(1), None));
-    let done = maintenance.restore(setting.name(), 1).await.unwrap();
+    // Somebody agreed to undo what came up to another version than the table is at.
+    let error = maintenance.restore(setting.name(), 1, Some(1)).await.unwrap_err();
+    assert!(error.to_string().contains("is at version 2 and not at 1 any more"), "{}", error.chain());
+    let done = maintenance.restore(setting.name(), 1, Some(2)).await.unwrap();
     assert_eq!(done.made, Some(3));
     assert_eq!(setting.rows().await, first);
     let record = "select pipeline, rows_read, rows_loaded, rows_deleted, version, notes from system.runs \
@@ -431,14 +434,14 @@ async fn an_earlier_version_comes_back_as_a_new_one() {
     assert_eq!(setting.lake.sql(record).await, [["table restore", "3", "3", "1", "3", note]]);
     assert!(setting.commit_text(3).contains("\"operation\":\"RESTORE\""));
     // The same again changes nothing; and what was taken back can come back.
-    assert_eq!(maintenance.restore(setting.name(), 1).await.unwrap().made, None);
-    assert_eq!(maintenance.restore(setting.name(), 2).await.unwrap().made, Some(4));
+    assert_eq!(maintenance.restore(setting.name(), 1, None).await.unwrap().made, None);
+    assert_eq!(maintenance.restore(setting.name(), 2, None).await.unwrap().made, Some(4));
     assert_eq!(setting.rows().await, [["4", "长春", "c4"]]);
     // A restored table is written to like any other.
-    maintenance.restore(setting.name(), 0).await.unwrap();
+    maintenance.restore(setting.name(), 0, None).await.unwrap();
     setting.append("d", &[(5, Some("长春"))]).await;
     assert_eq!(setting.lake.sql("select id from market.trades order by id").await, [["1"], ["2"], ["5"]]);
-    let error = maintenance.restore(setting.name(), 99).await.unwrap_err();
+    let error = maintenance.restore(setting.name(), 99, None).await.unwrap_err();
     assert_eq!((error.kind(), error.to_string()), (ErrorKind::NotFound, "`market.trades` has no version 99".into()));
     assert_eq!(error.hint().unwrap(), "versions that there are: 0 to 6");
 }

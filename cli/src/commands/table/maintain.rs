@@ -149,7 +149,7 @@ pub(super) async fn restore(session: &Session, name: &TableName, version: u64, c
     if done.files_back == 0 && done.files_gone == 0 {
         output.note("nothing to do: the table holds the rows of that version");
     } else if agreed(consent, &format!("restore version {version}?"))? {
-        done = maintenance.restore(name, version).await?;
+        done = maintenance.restore(name, version, Some(done.from)).await?;
     } else {
         output.note("nothing was changed: this is the plan");
     }

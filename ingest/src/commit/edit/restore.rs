@@ -12,7 +12,7 @@ use xiangyun_engine::catalog::RunRecord;
 
 use super::Edit;
 use super::counts::{Counts, LastCounts, rows};
-use crate::commit::error::refused;
+use crate::commit::error::{CommitError, refused};
 use crate::commit::target::Target;
 
 /// Brings back the files of a version.
@@ -20,15 +20,17 @@ use crate::commit::target::Target;
 pub(in crate::commit) struct Restore {
     /// The table as it was.
     past: DeltaTableState,
+    /// The version that the table must be at: nobody was asked about what came later.
+    from: u64,
     /// Rows that came back with the last attempt.
     back: AtomicU64,
     counts: LastCounts,
 }
 
 impl Restore {
-    /// `past` is the table as it was.
-    pub(in crate::commit) fn new(past: DeltaTableState) -> Self {
-        Self { past, back: AtomicU64::new(0), counts: LastCounts::default() }
+    /// `past` is the table as it was, `from` the version that it is at.
+    pub(in crate::commit) fn new(past: DeltaTableState, from: u64) -> Self {
+        Self { past, from, back: AtomicU64::new(0), counts: LastCounts::default() }
     }
 }
 
@@ -41,6 +43,10 @@ fn by_path(target: &Target, state: &DeltaTableState) -> Result<HashMap<String, L
 #[async_trait]
 impl Edit for Restore {
     async fn actions(&self, target: &Target, state: Option<&DeltaTableState>) -> Result<Vec<Action>> {
+        if let Some(version) = state.map(DeltaTableState::version).filter(|version| *version != self.from) {
+            let (table, from) = (target.label().into(), self.from);
+            return Err(CommitError::Moved { table, from, version }.into());
+        }
         let then = by_path(target, &self.past)?;
         let now = state.map(|state| by_path(target, state)).transpose()?.unwrap_or_default();
         let rows_of = |file: &LogicalFileView| file.num_records().unwrap_or_default() as u64;
