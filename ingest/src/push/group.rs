@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::Schema;
 use tokio::sync::oneshot;
-use xiangyun_engine::catalog::TableDef;
+use xiangyun_engine::catalog::{RunSource, TableDef};
 use xiangyun_engine::project::nearest;
 use xiangyun_engine::{Error, ErrorKind, Result};
 
@@ -15,7 +15,7 @@ use crate::commit::PastLoad;
 use crate::ingest::{Ingest, LoadOptions, LoadReport};
 use crate::pipeline::{PipelineDef, PushSource, SchemaPolicy, SourceDef};
 use crate::progress::Silent;
-use crate::run::{Run, RunError};
+use crate::run::{Run, RunError, pushed_before};
 use crate::source::{Pushed, SourceError};
 
 /// Loads of the same pushes, where another server takes some of them at the same time.
@@ -101,10 +101,14 @@ async fn together(
             Ok((past, _)) => past,
             Err(error) => return Err((error, entries)),
         };
+        let known = pushed_before(&past, &pipeline.name);
         let (mut fresh, mut sources) = (Vec::new(), Vec::new());
         for (entry, pushed) in entries.into_iter().zip(pushed) {
-            match found(&past, &pipeline.name, &entry) {
-                Some(answer) => entry.answer(&answer),
+            match known.get(entry.name.as_str()) {
+                Some((load, source)) => {
+                    let answer = loaded_before(load, source, &entry);
+                    entry.answer(&answer);
+                }
                 None => {
                     fresh.push(entry);
                     sources.push(pushed);
@@ -179,17 +183,13 @@ fn check_columns(pipeline: &PipelineDef, table: &TableDef, schema: &Schema) -> R
 }
 
 /// The answer to a request that was loaded before.
-fn found(past: &[PastLoad], pipeline: &str, entry: &Entry) -> Option<Answer> {
-    let own = past.iter().filter(|load| load.pipeline == pipeline);
-    let (load, source) = own
-        .flat_map(|load| load.sources.iter().map(move |source| (load, source)))
-        .find(|(_, source)| source.path == entry.name)?;
+fn loaded_before(load: &PastLoad, source: &RunSource, entry: &Entry) -> Answer {
     let (run_id, version) = (load.run_id.clone(), load.version);
     if source.sha256 == entry.sha256 {
-        return Some(Ok(PushReport { loaded: false, run_id, version, rows: None, rejects: Vec::new() }));
+        return Ok(PushReport { loaded: false, run_id, version, rows: None, rejects: Vec::new() });
     }
     let reused: Error = PushError::KeyReused { key: entry.push.key.clone(), run: run_id }.into();
-    Some(Err(Arc::new(reused)))
+    Err(Arc::new(reused))
 }
 
 async fn run(ingest: &Ingest, pipeline: &Arc<PipelineDef>, sources: Vec<Pushed>) -> Result<LoadReport> {

@@ -1,15 +1,15 @@
 //! Runs of rows that callers have sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use xiangyun_engine::Result;
-use xiangyun_engine::catalog::TableDef;
+use xiangyun_engine::catalog::{RunSource, TableDef};
 
 use super::task::{Loading, Task, some_of};
 use super::{Run, identity};
 use crate::check::{Finding, Places};
-use crate::commit::{Idempotency, InPlace, TakenOut};
+use crate::commit::{Idempotency, InPlace, PastLoad, TakenOut};
 use crate::ingest::LoadReport;
 use crate::source::Source;
 
@@ -33,16 +33,11 @@ impl Run<'_> {
         report: &mut LoadReport,
     ) -> Result<Task> {
         let (past, seen) = self.committer.past_loads(table).await?;
-        let known = |path: &str| {
-            let own = past.iter().filter(|load| load.pipeline == self.pipeline.name);
-            own.rfold(None, |found, load| {
-                found.or_else(|| load.sources.iter().any(|source| source.path == path).then_some(load.version))
-            })
-        };
+        let known = pushed_before(&past, &self.pipeline.name);
         let (mut read, mut version) = (Vec::new(), None);
         for file in source.files() {
-            match known(&file.path) {
-                Some(at) => version = version.max(Some(at)),
+            match known.get(file.path.as_str()) {
+                Some((load, _)) => version = version.max(Some(load.version)),
                 None => read.push(file.path.clone()),
             }
         }
@@ -56,6 +51,16 @@ impl Run<'_> {
         let in_place = InPlace { taken: TakenOut::default(), also: Vec::new(), seen: Some(seen) };
         Ok(Task::Load(Box::new(Loading { source, idempotency, in_place })))
     }
+}
+
+/// The requests that `pipeline` has loaded, by the names of their files.
+pub(crate) fn pushed_before<'p>(
+    past: &'p [PastLoad],
+    pipeline: &str,
+) -> HashMap<&'p str, (&'p PastLoad, &'p RunSource)> {
+    let own = past.iter().filter(|load| load.pipeline == pipeline);
+    let sources = own.flat_map(|load| load.sources.iter().map(move |source| (load, source)));
+    sources.map(|(load, source)| (source.path.as_str(), (load, source))).collect()
 }
 
 /// Counts the rows of a batch that are loaded.
