@@ -1,14 +1,13 @@
 //! Rows that come twice.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
-
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, Rows, SortField};
 use siphasher::sip128::SipHasher13;
 use uuid::Uuid;
+
+use super::keys::Keys;
 
 /// Remembers the keys of all rows of a load, sixteen bytes each whatever their length.
 ///
@@ -22,20 +21,7 @@ pub(crate) struct Duplicated {
     others: Vec<usize>,
     converter: RowConverter,
     hasher: SipHasher13,
-    seen: Seen,
-}
-
-/// Keys in [`SHARDS`] sets, by their highest bits: a set that grows is moved within the processor's caches, and what
-/// is needed for that is a small part of the whole.
-#[derive(Debug)]
-struct Seen(Vec<HashSet<u128, BuildHasherDefault<Identity>>>);
-
-const SHARDS: usize = 256;
-
-impl Seen {
-    fn insert(&mut self, key: u128) -> bool {
-        self.0[(key >> (u128::BITS - SHARDS.ilog2())) as usize].insert(key)
-    }
+    seen: Keys,
 }
 
 impl std::fmt::Debug for Duplicated {
@@ -53,8 +39,7 @@ impl Duplicated {
         let fields = others.iter().map(|index| SortField::new(schema.field(*index).data_type().clone()));
         let converter = RowConverter::new(fields.collect())?;
         let hasher = SipHasher13::new_with_key(Uuid::new_v4().as_bytes());
-        let seen = Seen((0..SHARDS).map(|_| HashSet::default()).collect());
-        Ok(Self { texts, others, converter, hasher, seen })
+        Ok(Self { texts, others, converter, hasher, seen: Keys::default() })
     }
 
     /// For each row whether an earlier one has its key. Rows that are not `kept` are neither remembered nor
@@ -71,8 +56,11 @@ impl Duplicated {
             self.hasher.hash(&bytes).as_u128()
         };
         let keys: Vec<u128> = (0..batch.num_rows()).map(key).collect();
-        let repeated = keys.into_iter().enumerate().map(|(row, key)| kept.value(row) && !self.seen.insert(key));
-        Ok(BooleanArray::from(repeated.collect::<Vec<bool>>()))
+        let mut repeated = Vec::with_capacity(keys.len());
+        for (row, key) in keys.into_iter().enumerate() {
+            repeated.push(kept.value(row) && !self.seen.insert(key)?);
+        }
+        Ok(BooleanArray::from(repeated))
     }
 }
 
@@ -91,23 +79,6 @@ fn write_key(texts: &[&StringArray], others: Option<&Rows>, row: usize, key: &mu
     }
     if let Some(others) = others {
         key.extend_from_slice(others.row(row).data());
-    }
-}
-
-/// The keys are hashes already.
-#[derive(Debug, Default)]
-struct Identity(u64);
-
-impl Hasher for Identity {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        let mut half = [0; 8];
-        let count = bytes.len().min(8);
-        half[..count].copy_from_slice(&bytes[..count]);
-        self.0 ^= u64::from_le_bytes(half);
     }
 }
 

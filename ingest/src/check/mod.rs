@@ -6,6 +6,7 @@ mod cast;
 mod codes;
 mod duplicates;
 mod expression;
+mod keys;
 mod places;
 mod rules;
 mod typed;
@@ -21,7 +22,7 @@ pub use places::Place;
 pub(crate) use places::{FILE_COLUMN, LINE_COLUMN, Places};
 pub(crate) use rules::{CheckContext, CheckKey, CompiledCheck, Failure, compile, implied};
 pub(crate) use typed::type_columns;
-pub(crate) use unique::{TABLE_LIMIT, Values};
+pub(crate) use unique::Values;
 pub(crate) use values::{decimal, parse_column};
 pub(crate) use written::{apply as apply_written, faults as written_faults};
 

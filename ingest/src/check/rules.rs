@@ -140,7 +140,7 @@ pub(crate) fn compile(
     check: &CheckDef,
     table: &TableDef,
     schema: &SchemaRef,
-    context: &CheckContext,
+    context: &mut CheckContext,
 ) -> Result<CompiledCheck, CheckFault> {
     let fault = |key, message: String, hint: Option<&str>| CheckFault { key, message, hint: hint.map(str::to_owned) };
     if let CheckRule::Expression(sql) = &check.rule {
@@ -200,7 +200,7 @@ pub(crate) fn compile(
         CheckRule::Industry => text_only("`industry`").map(|()| Test::Industry)?,
         CheckRule::Unique => Test::Unique { seen: Values::default(), in_table: false },
         CheckRule::UniqueInTable => {
-            Test::Unique { seen: context.in_table.get(name).cloned().unwrap_or_default(), in_table: true }
+            Test::Unique { seen: context.in_table.remove(name).unwrap_or_default(), in_table: true }
         }
         CheckRule::Length(least, most) => {
             text_only("`length`")?;
@@ -267,7 +267,7 @@ impl CompiledCheck {
                 reason: "UNIQUE".into(),
                 message: format!("`{}` stands in an earlier row {place}", truncated(texts.value(row), 200)),
             };
-            return Ok(seen.repeated(&texts, left_out).into_iter().map(failure).collect());
+            return Ok(seen.repeated(&texts, left_out)?.into_iter().map(failure).collect());
         }
         self.stateless_failures(batch)
     }

@@ -51,6 +51,7 @@ mod past;
 mod restoration;
 mod rolling;
 mod schema;
+mod sorted;
 mod spool;
 mod stage;
 mod statistics;

@@ -17,12 +17,6 @@ use parquet::file::metadata::ParquetMetaData;
 use xiangyun_engine::catalog::STATISTICS_TEXT_CHARS;
 use xiangyun_engine::error::BoxError;
 
-/// The statistics of the rows of one file. `batch` holds the file's columns, so no partition columns.
-pub(super) fn file_statistics(batch: &RecordBatch) -> String {
-    let columns = batch.columns().iter().map(|column| (bounds(column.as_ref()), column.null_count()));
-    json(batch.schema_ref(), batch.num_rows(), columns)
-}
-
 /// The statistics of a file whose rows come in pieces and are not kept.
 #[derive(Debug)]
 pub(super) struct Statistics {
@@ -244,6 +238,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// The statistics of rows that are all there.
+    fn file_statistics(batch: &RecordBatch) -> String {
+        let columns = batch.columns().iter().map(|column| (bounds(column.as_ref()), column.null_count()));
+        json(batch.schema_ref(), batch.num_rows(), columns)
+    }
 
     fn of(column: ArrayRef) -> String {
         file_statistics(&RecordBatch::try_from_iter_with_nullable([("c", column, true)]).unwrap())

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use tokio::sync::mpsc;
 use xiangyun_engine::Result;
-use xiangyun_engine::error::BoxError;
 
-use super::statistics::Statistics;
 use super::writer::{FileJob, TableWriter, memory_size};
 use crate::source::BATCH_ROWS;
 
@@ -33,22 +31,6 @@ impl FileJob {
     /// Whether rows can be encoded in the order in which they come.
     pub(super) fn streams(&self) -> bool {
         self.target.partition_by.is_empty() && self.sort_columns().is_empty()
-    }
-
-    /// The bytes of a Parquet file of all batches that come, and its statistics for the log.
-    pub(super) fn encode_stream(
-        &self,
-        mut batches: mpsc::Receiver<RecordBatch>,
-    ) -> Result<(Vec<u8>, String), BoxError> {
-        let mut bytes = Vec::new();
-        let mut writer = self.parquet(&mut bytes)?;
-        let mut statistics = Statistics::new(&self.file_schema);
-        while let Some(batch) = batches.blocking_recv() {
-            statistics.push(&batch);
-            writer.write(&batch)?;
-        }
-        let metadata = writer.close()?;
-        Ok((bytes, statistics.close(&metadata)?))
     }
 }
 
@@ -85,11 +67,12 @@ impl TableWriter {
         while self.running.len() >= 2 * self.job.options.parallel_files.max(1) {
             self.join_one().await?;
         }
-        let (sender, receiver) = mpsc::channel(WAITING);
+        let (sender, mut receiver) = mpsc::channel(WAITING);
         let job = Arc::clone(&self.job);
         let encoding = Arc::clone(&job);
         self.running.spawn(async move {
-            let encoded = tokio::task::spawn_blocking(move || encoding.encode_stream(receiver)).await;
+            let batches = std::iter::from_fn(move || receiver.blocking_recv()).map(Ok);
+            let encoded = tokio::task::spawn_blocking(move || encoding.encode(batches)).await;
             job.store(Vec::new(), encoded.map_err(|error| job.encode_error(error))?).await
         });
         Ok(OpenFile { batches: sender, bytes: 0 })

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, new_null_array};
-use arrow::compute::{SortColumn, SortOptions, cast, concat_batches, lexsort_to_indices, take_record_batch};
+use arrow::compute::cast;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use deltalake::kernel::Add;
@@ -24,8 +24,9 @@ use xiangyun_engine::storage::{Storage, StorageError};
 
 use super::error::CommitError;
 use super::partition::{PartitionKey, folders, split};
+use super::sorted::Sorted;
 use super::spool::SpooledRows;
-use super::statistics::file_statistics;
+use super::statistics::Statistics;
 use super::streaming::OpenFile;
 use super::target::Target;
 
@@ -294,7 +295,14 @@ impl FileJob {
 
     async fn write_file(self: Arc<Self>, key: PartitionKey, batches: Vec<RecordBatch>) -> Result<Add> {
         let job = self.clone();
-        let encoded = tokio::task::spawn_blocking(move || job.encode(&batches)).await;
+        let encoded = tokio::task::spawn_blocking(move || {
+            let batches = batches.iter().map(|batch| job.in_file(batch)).collect::<Result<Vec<_>, _>>()?;
+            match job.sort_columns() {
+                names if names.is_empty() => job.encode(batches.into_iter().map(Ok)),
+                names => job.encode(Sorted::try_new(&batches, &names)?),
+            }
+        });
+        let encoded = encoded.await;
         self.store(key, encoded.map_err(|error| self.encode_error(error))?).await
     }
 
@@ -335,15 +343,21 @@ impl FileJob {
         self.target.sort_by.iter().filter(in_file).cloned().collect()
     }
 
-    /// The bytes of a Parquet file and its statistics for the log.
-    fn encode(&self, batches: &[RecordBatch]) -> Result<(Vec<u8>, String), xiangyun_engine::error::BoxError> {
-        let rows = concat_batches(&self.schema, batches)?;
-        let rows = self.sorted(self.in_file(&rows)?)?;
+    /// The bytes of a Parquet file of rows in the order in which they come, and its statistics for the log.
+    pub(super) fn encode(
+        &self,
+        batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
+    ) -> Result<(Vec<u8>, String), xiangyun_engine::error::BoxError> {
         let mut bytes = Vec::new();
         let mut writer = self.parquet(&mut bytes)?;
-        writer.write(&rows)?;
-        writer.close()?;
-        Ok((bytes, file_statistics(&rows)))
+        let mut statistics = Statistics::new(&self.file_schema);
+        for batch in batches {
+            let batch = batch?;
+            statistics.push(&batch);
+            writer.write(&batch)?;
+        }
+        let metadata = writer.close()?;
+        Ok((bytes, statistics.close(&metadata)?))
     }
 
     /// A writer of Parquet into `bytes`.
@@ -354,18 +368,6 @@ impl FileJob {
         // The file says what readers see, and not how the writer held it.
         let options = ArrowWriterOptions::new().with_properties(self.properties()?).with_skip_arrow_metadata(true);
         Ok(ArrowWriter::try_new_with_options(bytes, self.file_schema.clone(), options)?)
-    }
-
-    /// Ascending, missing values last: SQL's own order.
-    fn sorted(&self, rows: RecordBatch) -> Result<RecordBatch, ArrowError> {
-        let options = Some(SortOptions { descending: false, nulls_first: false });
-        let names = self.sort_columns();
-        let values = names.iter().filter_map(|name| rows.column_by_name(name));
-        let columns: Vec<_> = values.map(|values| SortColumn { values: values.clone(), options }).collect();
-        if columns.is_empty() {
-            return Ok(rows);
-        }
-        take_record_batch(&rows, &lexsort_to_indices(&columns, None)?)
     }
 
     fn properties(&self) -> Result<WriterProperties, xiangyun_engine::error::BoxError> {

@@ -12,7 +12,7 @@ use xiangyun_engine::{ErrorKind, Result};
 
 use super::Run;
 use super::error::RunError;
-use crate::check::{CheckContext, TABLE_LIMIT, Values};
+use crate::check::{CheckContext, Values};
 use crate::commit::TakenOut;
 use crate::pipeline::CheckRule;
 
@@ -24,12 +24,7 @@ impl Run<'_> {
             let Some(column) = &check.column else { continue };
             let mut values = Values::default();
             self.each_value(&table.name, column, Some(taken), |texts| {
-                values.extend(texts);
-                if values.len() <= TABLE_LIMIT {
-                    return Ok(());
-                }
-                let (table, column) = (table.name.to_string(), column.clone());
-                Err(RunError::TooManyValues { table, column, limit: TABLE_LIMIT })
+                values.extend(texts).map_err(|error| RunError::Evaluate { source: DataFusionError::from(error).into() })
             })
             .await?;
             context.set_values(column, values);

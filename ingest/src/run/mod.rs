@@ -327,7 +327,7 @@ impl Run<'_> {
         let tally = reading.tally();
         let (schema, mut rows) = self.rows(reading).await?;
         let mode = &self.pipeline.mode;
-        let mut gate = Gate::try_new(&self.pipeline, &mode.contract_of_rows(table), &schema, &context)?;
+        let mut gate = Gate::try_new(&self.pipeline, &mode.contract_of_rows(table), &schema, &mut context)?;
         let mut writer = stages.then(|| RowStage::open(self.committer, table, mode)).transpose()?;
         failpoint::hit("before_data_files");
         let (mut seen, mut rejected) = (0, 0);

@@ -41,7 +41,7 @@ pub use drift::{Drift, PartialColumn, WidenedColumn};
 pub use error::SourceError;
 use excel::Excel;
 pub use file::Files;
-pub(crate) use file::hex;
+pub(crate) use file::{Spool, hex};
 use geojson::GeoJson;
 use json::Json;
 pub(crate) use pushed::{Pushed, is_pushed, pushed_name};

@@ -281,7 +281,7 @@ fn check_columns(project: &Project, document: &Document<PipelineDef>, table: &Ta
         }));
     }
     // The clock matters only when checks run.
-    let context = match CheckContext::try_new(&Reference::built_in(), &system_clock()) {
+    let mut context = match CheckContext::try_new(&Reference::built_in(), &system_clock()) {
         Ok(context) => context,
         Err(error) => {
             faults.push(document.fault(&["checks"], format!("checks cannot be planned: {error}")));
@@ -295,7 +295,7 @@ fn check_columns(project: &Project, document: &Document<PipelineDef>, table: &Ta
             let fault = document.fault(&["checks", &index.to_string(), "rule"], message);
             faults.push(fault.with_hint("use `unique`, or `mode = \"append\"`"));
         }
-        if let Err(found) = compile(check, table, &schema, &context) {
+        if let Err(found) = compile(check, table, &schema, &mut context) {
             let key = match found.key {
                 CheckKey::Column => "column",
                 CheckKey::Rule => "rule",

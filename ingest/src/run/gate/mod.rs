@@ -56,7 +56,7 @@ impl Gate {
         pipeline: &PipelineDef,
         table: &TableDef,
         rows: &Schema,
-        context: &CheckContext,
+        context: &mut CheckContext,
     ) -> Result<Self, RunError> {
         let exact = pipeline.transform.is_some();
         let inputs =

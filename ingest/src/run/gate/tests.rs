@@ -26,8 +26,8 @@ fn rows(rows: &[[Option<&str>; 4]]) -> RecordBatch {
 }
 
 fn judge(pipeline: &PipelineDef, batch: &RecordBatch) -> Result<Verdict, RunError> {
-    let context = CheckContext::try_new(&Reference::built_in(), &system_clock()).unwrap();
-    let mut gate = Gate::try_new(pipeline, &table(), &batch.schema(), &context)?;
+    let mut context = CheckContext::try_new(&Reference::built_in(), &system_clock()).unwrap();
+    let mut gate = Gate::try_new(pipeline, &table(), &batch.schema(), &mut context)?;
     gate.judge(batch)
 }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use xiangyun_engine::catalog::RunSource;
 
-use super::file::{Encoding, Format, OpenFile, SourceFile, inspect};
+use super::file::{Format, Inspected, OpenFile, SourceFile, inspect};
 use super::table::{HeldBack, LeftOut, Unit, column_names};
 use super::{Batches, SourceBatch, SourceError};
 use crate::pipeline::CsvSource;
@@ -37,15 +37,14 @@ impl Format for Csv {
     /// # Errors
     /// Where a file is missing, empty, cut off or no text, or where its header names no columns.
     fn open(&self, file: &SourceFile) -> Result<Vec<Box<dyn OpenFile>>, SourceError> {
-        let (encoding, record) = inspect(file, self.dialect.encoding)?;
-        let header = Reader::open(file, encoding, &self.dialect)?.header()?;
+        let inspected = inspect(file, self.dialect.encoding)?;
+        let header = Reader::open(file, inspected.encoding, &self.dialect)?.header()?;
         let names = column_names(&header, self.dialect.names)
             .map_err(|reason| SourceError::BadHeader { path: file.name.clone(), reason })?;
         let fields: Vec<_> = names.into_iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
         Ok(vec![Box::new(CsvFile {
             file: file.clone(),
-            encoding,
-            record,
+            inspected,
             schema: Arc::new(Schema::new(fields)),
             dialect: Arc::clone(&self.dialect),
             left_out: Arc::default(),
@@ -57,8 +56,7 @@ impl Format for Csv {
 #[derive(Debug, Clone)]
 struct CsvFile {
     file: SourceFile,
-    encoding: Encoding,
-    record: RunSource,
+    inspected: Inspected,
     schema: SchemaRef,
     dialect: Arc<Dialect>,
     /// Of the last reading that came to the end; all of them find the same.
@@ -67,7 +65,7 @@ struct CsvFile {
 
 impl OpenFile for CsvFile {
     fn record(&self) -> &RunSource {
-        &self.record
+        &self.inspected.record
     }
 
     fn schema(&self) -> SchemaRef {
@@ -75,14 +73,14 @@ impl OpenFile for CsvFile {
     }
 
     fn batches(&self) -> Result<Batches, SourceError> {
-        let mut reader = Reader::open(&self.file, self.encoding, &self.dialect)?;
+        let mut reader = Reader::open(&self.file, self.inspected.encoding, &self.dialect)?;
         reader.header()?;
         let (held_back, tally) = (HeldBack::default(), Tally::default());
         Ok(Box::new(CsvBatches { file: self.clone(), reader: Some(reader), held_back, tally }))
     }
 
     fn notes(&self) -> Vec<String> {
-        self.left_out.lock().unwrap_or_else(PoisonError::into_inner).notes(&self.record.path, Unit::Line)
+        self.left_out.lock().unwrap_or_else(PoisonError::into_inner).notes(&self.record().path, Unit::Line)
     }
 }
 
@@ -140,7 +138,7 @@ impl CsvBatches {
         let Some(reader) = self.reader.take() else { return Ok(()) };
         let cut = self.held_back.cut(footer);
         self.held_back.each().for_each(|batch| self.tally.add(batch));
-        let path = || self.file.record.path.clone();
+        let path = || self.file.record().path.clone();
         let mut left_out = reader.left_out().clone();
         if cut.rows > 0 {
             (left_out.footer_rows, left_out.footer_from) = (cut.rows, cut.from);
@@ -148,14 +146,12 @@ impl CsvBatches {
         if self.tally.rows == 0 {
             return Err(SourceError::NoRows { path: path() });
         }
-        if reader.finish()?.sha256 != self.file.record.sha256 {
-            return Err(SourceError::Changed { path: path() });
-        }
+        self.file.inspected.compare(reader.finish()?)?;
         // A file that is in another encoding does not become a quarantine of all its rows.
         if self.tally.undecodable * 2 > self.tally.rows
             && let Some((line, first)) = self.tally.first.take()
         {
-            let encoding = self.file.encoding.name().into();
+            let encoding = self.file.inspected.encoding.name().into();
             let (rows, undecodable) = (self.tally.rows, self.tally.undecodable);
             return Err(SourceError::MostlyUndecodable { path: path(), encoding, rows, undecodable, line, first });
         }

@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, StringBuilder, UInt64Builder};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
-use super::super::file::{SourceFile, StoredBytes};
+use super::super::file::{Fingerprint, SourceFile};
 use super::super::table::LeftOut;
 use super::super::text::{is_missing, trimmed, truncated};
 use super::super::{BATCH_ROWS, RAW_LIMIT_BYTES, SourceBatch, SourceError, UnreadableRow};
@@ -157,8 +157,8 @@ impl Reader {
         &self.left_out
     }
 
-    /// Size and hash of the file as it was read.
-    pub(super) fn finish(self) -> Result<StoredBytes, SourceError> {
+    /// Of the file as it was read.
+    pub(super) fn finish(self) -> Result<Fingerprint, SourceError> {
         self.text.finish()
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::content::{Content, StoredBytes};
+use super::content::{Content, Fingerprint};
 use super::encoding::{Damage, Encoding, TextDecoder};
 use super::find::SourceFile;
 use crate::source::SourceError;
@@ -10,7 +10,7 @@ use crate::source::SourceError;
 /// Content bytes decoded at a time.
 const PIECE_BYTES: usize = 256 << 10;
 
-/// A window over the text: what was decoded and not yet passed over.
+/// A window over the text of a file that was read before: what was decoded and not yet passed over.
 pub(in crate::source) struct Decoded {
     content: Content,
     decoder: TextDecoder,
@@ -27,7 +27,7 @@ pub(in crate::source) struct Decoded {
 impl Decoded {
     pub(in crate::source) fn open(file: &SourceFile, encoding: Encoding) -> Result<Self, SourceError> {
         Ok(Self {
-            content: Content::open(file)?,
+            content: Content::open_again(file)?,
             decoder: TextDecoder::new(&file.name, encoding),
             piece: vec![0; PIECE_BYTES],
             text: String::new(),
@@ -93,8 +93,8 @@ impl Decoded {
         self.content.stored_bytes()
     }
 
-    /// Size and hash of the file as it was read.
-    pub(in crate::source) fn finish(self) -> Result<StoredBytes, SourceError> {
-        self.content.finish()
+    /// Of the file as it was read.
+    pub(in crate::source) fn finish(self) -> Result<Fingerprint, SourceError> {
+        self.content.finish_again()
     }
 }

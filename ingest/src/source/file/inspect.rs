@@ -4,7 +4,7 @@ use std::sync::mpsc::{channel, sync_channel};
 
 use xiangyun_engine::catalog::RunSource;
 
-use super::{Content, Detector, Encoding, SourceFile};
+use super::{Content, Detector, Encoding, Fingerprint, SourceFile};
 use crate::source::SourceError;
 
 /// Bytes looked at at a time.
@@ -16,11 +16,24 @@ const BEHIND: usize = 4;
 /// Bytes of content from which on a second thread is worth starting.
 const LARGE_BYTES: usize = 4 << 20;
 
+/// What the first reading finds.
+#[derive(Debug, Clone)]
+pub(in crate::source) struct Inspected {
+    pub(in crate::source) encoding: Encoding,
+    pub(in crate::source) record: RunSource,
+    pub(in crate::source) fingerprint: Fingerprint,
+}
+
+impl Inspected {
+    /// # Errors
+    /// [`SourceError::Changed`] where another reading gave other bytes.
+    pub(in crate::source) fn compare(&self, again: Fingerprint) -> Result<(), SourceError> {
+        if again == self.fingerprint { Ok(()) } else { Err(SourceError::Changed { path: self.record.path.clone() }) }
+    }
+}
+
 /// Hashes a file and decides its encoding, unless that is `declared`.
-pub(in crate::source) fn inspect(
-    file: &SourceFile,
-    declared: Option<Encoding>,
-) -> Result<(Encoding, RunSource), SourceError> {
+pub(in crate::source) fn inspect(file: &SourceFile, declared: Option<Encoding>) -> Result<Inspected, SourceError> {
     let mut content = Content::open(file)?;
     let mut detector = Detector::default();
     let look = |piece: &[u8]| {
@@ -43,7 +56,7 @@ pub(in crate::source) fn inspect(
         sha256: stored.sha256,
         encoding: Some(encoding.name().into()),
     };
-    Ok((encoding, record))
+    Ok(Inspected { encoding, record, fingerprint: stored.fingerprint })
 }
 
 /// Reads the beginning of the content: at least [`LARGE_BYTES`] of it, or all there is. So many bytes were read.

@@ -19,14 +19,15 @@ use arrow::datatypes::SchemaRef;
 use sha2::{Digest, Sha256};
 use xiangyun_engine::catalog::RunSource;
 
+pub(crate) use content::Spool;
 pub(crate) use content::hex;
-pub(in crate::source) use content::{Content, Limits, Spool, StoredBytes, spool};
+pub(in crate::source) use content::{Content, Fingerprint, Limits, StoredBytes, spool};
 pub(in crate::source) use decoded::Decoded;
 pub(in crate::source) use encoding::{Detector, Encoding, TextDecoder};
 #[cfg(test)]
 use find::find;
 pub(in crate::source) use find::{SourceFile, locate};
-pub(in crate::source) use inspect::inspect;
+pub(in crate::source) use inspect::{Inspected, inspect};
 
 use super::drift::{self, Drift};
 use super::{Batches, Source, SourceBatch, SourceContext, SourceError};

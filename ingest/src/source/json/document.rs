@@ -11,7 +11,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use serde_json::value::RawValue;
 
 use super::super::SourceError;
-use super::super::file::{Content, StoredBytes, TextDecoder};
+use super::super::file::{Content, Fingerprint, TextDecoder};
 use super::row::{RowReader, RowText};
 use super::{ROW_LIMIT_BYTES, bad};
 
@@ -75,10 +75,10 @@ impl RowReader for Elements {
         self.stored.load(Ordering::Relaxed)
     }
 
-    fn finish(mut self: Box<Self>) -> Result<StoredBytes, SourceError> {
+    fn finish(mut self: Box<Self>) -> Result<Fingerprint, SourceError> {
         self.join()?;
         match self.finished {
-            Some(content) => content.finish(),
+            Some(content) => content.finish_again(),
             None => Err(bad(&self.name, "it was not read to its end".into())),
         }
     }

@@ -1,7 +1,7 @@
 //! An object on each line.
 
 use super::super::SourceError;
-use super::super::file::{Decoded, Encoding, SourceFile, StoredBytes};
+use super::super::file::{Decoded, Encoding, Fingerprint, SourceFile};
 use super::ROW_LIMIT_BYTES;
 use super::row::{RowReader, RowText};
 
@@ -52,7 +52,7 @@ impl RowReader for Lines {
         self.text.stored_bytes()
     }
 
-    fn finish(self: Box<Self>) -> Result<StoredBytes, SourceError> {
+    fn finish(self: Box<Self>) -> Result<Fingerprint, SourceError> {
         self.text.finish()
     }
 }

@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use indexmap::IndexSet;
 use xiangyun_engine::catalog::RunSource;
 
-use super::file::{Content, Encoding, Format, OpenFile, SourceFile, TextDecoder, inspect};
+use super::file::{Content, Format, Inspected, OpenFile, SourceFile, TextDecoder, inspect};
 use super::{Batches, SourceBatch, SourceError};
 use crate::pipeline::JsonSource;
 use document::Elements;
@@ -52,9 +52,9 @@ impl Json {
 impl Format for Json {
     /// Reads the file twice: for its hash and encoding, and for its columns.
     fn open(&self, file: &SourceFile) -> Result<Vec<Box<dyn OpenFile>>, SourceError> {
-        let (encoding, record) = inspect(file, None)?;
+        let inspected = inspect(file, None)?;
         let mut opened =
-            JsonFile { file: file.clone(), format: self.clone(), encoding, record, schema: Arc::new(Schema::empty()) };
+            JsonFile { file: file.clone(), format: self.clone(), inspected, schema: Arc::new(Schema::empty()) };
         let mut names: IndexSet<String> = IndexSet::new();
         let mut rows = opened.rows()?;
         let mut any = false;
@@ -84,8 +84,7 @@ impl Format for Json {
 struct JsonFile {
     file: SourceFile,
     format: Json,
-    encoding: Encoding,
-    record: RunSource,
+    inspected: Inspected,
     schema: SchemaRef,
 }
 
@@ -94,17 +93,17 @@ impl JsonFile {
         let pointer = match &self.format.records {
             Some(pointer) => pointer.as_str(),
             None if self.is_array()? => "",
-            None => return Ok(Box::new(Lines::open(&self.file, self.encoding)?)),
+            None => return Ok(Box::new(Lines::open(&self.file, self.inspected.encoding)?)),
         };
-        let content = Content::open(&self.file)?;
-        let decoder = TextDecoder::new(&self.file.name, self.encoding);
+        let content = Content::open_again(&self.file)?;
+        let decoder = TextDecoder::new(&self.file.name, self.inspected.encoding);
         Ok(Box::new(Elements::open(content, decoder, &self.file.name, pointer)))
     }
 
     /// Whether the first character that counts is `[`.
     fn is_array(&self) -> Result<bool, SourceError> {
         let mut content = Content::open(&self.file)?;
-        let mut decoder = TextDecoder::new(&self.file.name, self.encoding);
+        let mut decoder = TextDecoder::new(&self.file.name, self.inspected.encoding);
         let (mut piece, mut text, mut damages) = (vec![0; 4096], String::new(), Vec::new());
         loop {
             let count = content.read(&mut piece)?;
@@ -119,7 +118,7 @@ impl JsonFile {
 
 impl OpenFile for JsonFile {
     fn record(&self) -> &RunSource {
-        &self.record
+        &self.inspected.record
     }
 
     fn schema(&self) -> SchemaRef {
@@ -129,16 +128,14 @@ impl OpenFile for JsonFile {
     fn batches(&self) -> Result<Batches, SourceError> {
         let rows =
             Rows::new(self.rows()?, &self.file.name, &self.schema, self.format.flatten, &self.format.null_values);
-        let (sha256, path) = (self.record.sha256.clone(), self.record.path.clone());
-        Ok(Box::new(JsonBatches { rows: Some(rows), sha256, path }))
+        Ok(Box::new(JsonBatches { rows: Some(rows), inspected: self.inspected.clone() }))
     }
 }
 
 struct JsonBatches {
     /// None behind the end.
     rows: Option<Rows>,
-    sha256: String,
-    path: String,
+    inspected: Inspected,
 }
 
 impl Iterator for JsonBatches {
@@ -149,11 +146,8 @@ impl Iterator for JsonBatches {
         if !matches!(batch, Ok(None)) {
             return batch.transpose();
         }
-        match self.rows.take().map(Rows::finish)? {
-            Ok(stored) if stored.sha256 != self.sha256 => Some(Err(SourceError::Changed { path: self.path.clone() })),
-            Ok(_) => None,
-            Err(error) => Some(Err(error)),
-        }
+        let again = self.rows.take().map(Rows::finish)?;
+        again.and_then(|again| self.inspected.compare(again)).err().map(Err)
     }
 }
 

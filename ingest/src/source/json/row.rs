@@ -9,7 +9,7 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use indexmap::IndexMap;
 use serde_json::value::RawValue;
 
-use super::super::file::StoredBytes;
+use super::super::file::Fingerprint;
 use super::super::text::{is_missing, truncated};
 use super::super::{BATCH_ROWS, RAW_LIMIT_BYTES, SourceBatch, SourceError, UnreadableRow};
 
@@ -37,8 +37,8 @@ pub(super) trait RowReader: Send {
     /// Stored bytes that were read so far.
     fn stored_bytes(&self) -> u64;
 
-    /// Size and hash of the file as it was read.
-    fn finish(self: Box<Self>) -> Result<StoredBytes, SourceError>;
+    /// Of the file as it was read.
+    fn finish(self: Box<Self>) -> Result<Fingerprint, SourceError>;
 }
 
 /// The fields of an object with their values as they are written.
@@ -140,7 +140,7 @@ impl Rows {
         }
     }
 
-    pub(super) fn finish(self) -> Result<StoredBytes, SourceError> {
+    pub(super) fn finish(self) -> Result<Fingerprint, SourceError> {
         self.reader.finish()
     }
 }

@@ -17,7 +17,7 @@ const LEVELS: usize = 8;
 
 /// The place of the outermost elements that are repeated; none where they stand in the document's own, or nothing is.
 pub(in crate::source) fn guess_row(file: &SourceFile) -> Result<Option<String>, SourceError> {
-    let (encoding, _) = inspect(file, encoding::declared(file)?)?;
+    let encoding = inspect(file, encoding::declared(file)?)?.encoding;
     let mut reader = Reader::from_reader(Text::new(&file.name, Decoded::open(file, encoding)?));
     reader.config_mut().expand_empty_elements = true;
     let (mut buffer, mut open) = (Vec::new(), Vec::<String>::new());

@@ -17,7 +17,7 @@ use xiangyun_engine::catalog::RunSource;
 
 pub(super) use guess::guess_row;
 
-use super::file::{Encoding, Format, OpenFile, SourceFile, inspect};
+use super::file::{Encoding, Format, Inspected, OpenFile, SourceFile, inspect};
 use super::text::{is_missing, truncated};
 use super::{BATCH_ROWS, Batches, RAW_LIMIT_BYTES, SourceBatch, SourceError, UnreadableRow};
 use crate::pipeline::XmlSource;
@@ -54,8 +54,8 @@ impl Format for Xml {
             None => encoding::declared(file)?,
             said => said,
         };
-        let (encoding, record) = inspect(file, declared)?;
-        let mut rows = Rows::open(file, encoding, &self.row)?;
+        let inspected = inspect(file, declared)?;
+        let mut rows = Rows::open(file, inspected.encoding, &self.row)?;
         let (mut names, mut any) = (IndexSet::new(), false);
         while let Some(row) = rows.next()? {
             any = true;
@@ -73,7 +73,7 @@ impl Format for Xml {
         }
         let fields: Vec<_> = names.into_iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
         let schema = Arc::new(Schema::new(fields));
-        Ok(vec![Box::new(XmlFile { file: file.clone(), format: self.clone(), encoding, record, schema })])
+        Ok(vec![Box::new(XmlFile { file: file.clone(), format: self.clone(), inspected, schema })])
     }
 }
 
@@ -82,14 +82,13 @@ impl Format for Xml {
 struct XmlFile {
     file: SourceFile,
     format: Xml,
-    encoding: Encoding,
-    record: RunSource,
+    inspected: Inspected,
     schema: SchemaRef,
 }
 
 impl OpenFile for XmlFile {
     fn record(&self) -> &RunSource {
-        &self.record
+        &self.inspected.record
     }
 
     fn schema(&self) -> SchemaRef {
@@ -97,7 +96,7 @@ impl OpenFile for XmlFile {
     }
 
     fn batches(&self) -> Result<Batches, SourceError> {
-        let rows = Rows::open(&self.file, self.encoding, &self.format.row)?;
+        let rows = Rows::open(&self.file, self.inspected.encoding, &self.format.row)?;
         Ok(Box::new(XmlBatches { file: self.clone(), rows: Some(rows), reported_bytes: 0 }))
     }
 }
@@ -144,17 +143,13 @@ impl XmlBatches {
         let stored = rows.stored_bytes();
         let bytes = stored - self.reported_bytes;
         self.reported_bytes = stored;
-        let file = self.file.record.path.as_str().into();
+        let file = self.file.record().path.as_str().into();
         Ok(Some(SourceBatch { batch, file, lines: lines.finish(), unreadable, bytes }))
     }
 
     fn end(&mut self) -> Result<(), SourceError> {
-        match self.rows.take().map(Rows::finish).transpose()? {
-            Some(stored) if stored.sha256 != self.file.record.sha256 => {
-                Err(SourceError::Changed { path: self.file.record.path.clone() })
-            }
-            _ => Ok(()),
-        }
+        let again = self.rows.take().map(Rows::finish).transpose()?;
+        again.map_or(Ok(()), |again| self.file.inspected.compare(again))
     }
 }
 

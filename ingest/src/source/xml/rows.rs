@@ -8,7 +8,7 @@ use super::bad;
 use super::element::{Building, Row};
 use super::text::Text;
 use crate::source::SourceError;
-use crate::source::file::{Decoded, Encoding, SourceFile, StoredBytes};
+use crate::source::file::{Decoded, Encoding, Fingerprint, SourceFile};
 
 /// Elements that may stand in one another.
 const MOST_LEVELS: usize = 256;
@@ -206,7 +206,7 @@ impl Rows {
         self.reader.get_ref().stored_bytes()
     }
 
-    pub(super) fn finish(self) -> Result<StoredBytes, SourceError> {
+    pub(super) fn finish(self) -> Result<Fingerprint, SourceError> {
         self.reader.into_inner().finish()
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Read};
 
 use crate::source::SourceError;
-use crate::source::file::{Decoded, StoredBytes};
+use crate::source::file::{Decoded, Fingerprint};
 
 /// Bytes that one row, or what stands between two, may have.
 const ROW_LIMIT_BYTES: usize = 16 << 20;
@@ -47,7 +47,7 @@ impl Text {
         self.text.stored_bytes()
     }
 
-    pub(super) fn finish(self) -> Result<StoredBytes, SourceError> {
+    pub(super) fn finish(self) -> Result<Fingerprint, SourceError> {
         self.text.finish()
     }
 

@@ -10,10 +10,10 @@ use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
 use liblzma::bufread::XzDecoder;
-use sha2::Digest;
 
 pub(in crate::source) use entry::{Archive, Entry, Method};
-pub(in crate::source) use spool::Spool;
+pub(crate) use spool::Spool;
+pub(in crate::source) use stored::Fingerprint;
 use stored::Stored;
 
 use super::archive;
@@ -71,6 +71,8 @@ impl Limits {
 pub(in crate::source) struct StoredBytes {
     pub(in crate::source) size_bytes: u64,
     pub(in crate::source) sha256: String,
+    /// What another reading must give.
+    pub(in crate::source) fingerprint: Fingerprint,
 }
 
 /// The decompressed content of one file.
@@ -95,14 +97,32 @@ impl Content {
     /// # Errors
     /// [`SourceError::NestedArchive`] where an archive's entry is an archive.
     pub(in crate::source) fn open(file: &SourceFile) -> Result<Self, SourceError> {
+        Self::refuse_nested(file)?;
+        Self::open_any(file)
+    }
+
+    /// Opens a file to be read once more: its fingerprint tells whether it is still what it was.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(in crate::source) fn open_again(file: &SourceFile) -> Result<Self, SourceError> {
+        Self::refuse_nested(file)?;
+        Self::open_bytes(file, false)
+    }
+
+    fn refuse_nested(file: &SourceFile) -> Result<(), SourceError> {
         if file.entry.is_some() && archive::is_nested(file)? {
             return Err(SourceError::NestedArchive { path: file.name.clone() });
         }
-        Self::open_any(file)
+        Ok(())
     }
 
     /// As [`Self::open`], for whoever can read archives.
     pub(super) fn open_any(file: &SourceFile) -> Result<Self, SourceError> {
+        Self::open_bytes(file, true)
+    }
+
+    fn open_bytes(file: &SourceFile, names: bool) -> Result<Self, SourceError> {
         let failed = |source| unreadable(&file.name, file.entry.is_some(), source);
         let input: Box<dyn BufRead + Send> = match &file.entry {
             None => Box::new(BufReader::with_capacity(READ_BYTES, File::open(&file.path).map_err(failed)?)),
@@ -111,7 +131,7 @@ impl Content {
                 None => return Err(SourceError::Changed { path: file.name.clone() }),
             },
         };
-        let mut stored = Stored::new(input, file.entry.is_some());
+        let mut stored = Stored::new(input, file.entry.is_some(), names);
         let start = stored.fill_buf().map_err(failed)?;
         let format = if start.starts_with(&GZIP_MAGIC) {
             Format::Gzip(Box::new(MultiGzDecoder::new(stored)))
@@ -162,6 +182,19 @@ impl Content {
 
     /// Reads what is left, so that the hash covers the whole file.
     pub(in crate::source) fn finish(mut self) -> Result<StoredBytes, SourceError> {
+        self.read_rest()?;
+        let stored = self.stored();
+        let sha256 = stored.sha256().expect("only a second reading has none, and ends with its fingerprint");
+        Ok(StoredBytes { size_bytes: stored.size_bytes, sha256, fingerprint: stored.fingerprint() })
+    }
+
+    /// The end of a second reading.
+    pub(in crate::source) fn finish_again(mut self) -> Result<Fingerprint, SourceError> {
+        self.read_rest()?;
+        Ok(self.stored().fingerprint())
+    }
+
+    fn read_rest(&mut self) -> Result<(), SourceError> {
         let mut rest = vec![0; 16 << 10];
         while self.read(&mut rest)? > 0 {}
         let stored = match &mut self.format {
@@ -172,9 +205,7 @@ impl Content {
             Format::Xz(reader) => reader.get_mut(),
         };
         let read = io::copy(stored, &mut io::sink());
-        read.map_err(|source| self.failed(source))?;
-        let stored = self.stored();
-        Ok(StoredBytes { size_bytes: stored.size_bytes, sha256: hex(&stored.hash.clone().finalize()) })
+        read.map(|_| ()).map_err(|source| self.failed(source))
     }
 
     /// Writes the content to `target`.
@@ -259,7 +290,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failing test may panic")]
 mod tests {
-    use sha2::Sha256;
+    use sha2::{Digest, Sha256};
 
     use super::*;
 

@@ -10,12 +10,12 @@ use uuid::Uuid;
 /// A folder that only this process's user can open; removed with all that is in it when the last file of the source
 /// that uses it is dropped.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::source) struct Spool {
+pub(crate) struct Spool {
     folder: PathBuf,
 }
 
 impl Spool {
-    pub(in crate::source) fn new() -> io::Result<Arc<Self>> {
+    pub(crate) fn new() -> io::Result<Arc<Self>> {
         let folder = std::env::temp_dir().join(format!("xiangyun-{}", Uuid::new_v4().simple()));
         let mut builder = fs::DirBuilder::new();
         #[cfg(unix)]
@@ -25,7 +25,7 @@ impl Spool {
     }
 
     /// A new empty file, to be written and read.
-    pub(in crate::source) fn create(&self) -> io::Result<(File, PathBuf)> {
+    pub(crate) fn create(&self) -> io::Result<(File, PathBuf)> {
         let path = self.folder.join(Uuid::new_v4().simple().to_string());
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
         Ok((file, path))
