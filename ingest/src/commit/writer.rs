@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, new_null_array};
 use arrow::compute::cast;
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use deltalake::kernel::Add;
 use object_store::path::Path;
@@ -52,7 +52,7 @@ impl Default for WriterOptions {
         Self {
             file_memory_bytes: 128 << 20,
             parallel_files: std::thread::available_parallelism().map_or(2, usize::from).min(4),
-            zstd_level: 3,
+            zstd_level: 1,
             bloom_filter_columns: Vec::new(),
         }
     }
@@ -395,6 +395,13 @@ impl FileJob {
             properties = properties
                 .set_column_dictionary_enabled(line.clone(), false)
                 .set_column_encoding(line, Encoding::DELTA_BINARY_PACKED);
+        }
+        let encoded =
+            self.file_schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::Dictionary(..)));
+        for field in encoded {
+            // Run and file: one or a few for all rows. The log has their bounds, and comparing them row by row is dear.
+            let column = ColumnPath::from(field.name().as_str());
+            properties = properties.set_column_statistics_enabled(column, EnabledStatistics::None);
         }
         for name in &self.options.bloom_filter_columns {
             properties = properties.set_column_bloom_filter_enabled(ColumnPath::from(name.as_str()), true);

@@ -39,7 +39,7 @@ use crate::progress::Progress;
 use crate::source::{self, Source, SourceContext, SourceError};
 use drift::Shape;
 pub(crate) use error::RunError;
-use gate::Gate;
+use gate::{Gate, Judging};
 pub(crate) use push::{PushedRows, pushed_before};
 use quarantine::{Quarantine, Samples};
 use reading::{Reading, Tally};
@@ -325,26 +325,16 @@ impl Run<'_> {
         let trace = Trace::new(&report.run.run_id, source.files().iter().map(|file| file.path.as_str()));
         let reading = Reading::new(Arc::clone(&source), Arc::clone(&self.progress), findings.clone());
         let tally = reading.tally();
-        let (schema, mut rows) = self.rows(reading).await?;
+        let (schema, rows) = self.rows(reading).await?;
         let mode = &self.pipeline.mode;
-        let mut gate = Gate::try_new(&self.pipeline, &mode.contract_of_rows(table), &schema, &mut context)?;
+        let gate = Gate::try_new(&self.pipeline, &mode.contract_of_rows(table), &schema, &mut context)?;
         let mut writer = stages.then(|| RowStage::open(self.committer, table, mode)).transpose()?;
         failpoint::hit("before_data_files");
         let (mut seen, mut rejected) = (0, 0);
-        while let Some(batch) = rows.next().await {
-            let batch = match batch {
-                Ok(batch) => batch,
-                Err(error) => return Err(tally.take_failure().map_or(error, Into::into)),
-            };
-            seen += batch.num_rows() as u64;
-            // Checks are work for the processor: the other tasks of this thread must not wait for them.
-            let judged = tokio::task::spawn_blocking(move || {
-                let verdict = gate.judge(&batch);
-                (gate, verdict)
-            });
-            let (back, verdict) = judged.await.map_err(|error| RunError::ReaderLost { source: error.into() })?;
-            gate = back;
-            let verdict = verdict?;
+        let mut judging = Judging::start(gate, rows);
+        while let Some(verdict) = judging.next().await {
+            let verdict = verdict.map_err(|error| tally.take_failure().map_or(error, Into::into))?;
+            seen += verdict.rows;
             report.run.rows_loaded += verdict.kept.num_rows() as u64;
             report.run.rows_duplicate += verdict.duplicates;
             report.run.warnings += verdict.warnings.len() as u64;
@@ -366,7 +356,8 @@ impl Run<'_> {
                 writer.write(marked.map_err(|error| RunError::Evaluate { source: error.into() })?).await?;
             }
         }
-        drop((rows, findings));
+        let gate = judging.end().await?;
+        drop(findings);
         if self.pushed.is_some() {
             for (file, (split, unreadable)) in tally.by_file() {
                 let counts = report.pushed.entry(file.to_string()).or_default();

@@ -15,6 +15,7 @@ mod file;
 mod geojson;
 mod http;
 mod json;
+mod parallel;
 mod pushed;
 mod synthetic;
 mod table;

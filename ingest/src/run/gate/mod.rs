@@ -1,5 +1,7 @@
 //! Which rows of a batch are loaded: typed, checked, and the first with their key.
 
+mod judging;
+
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use crate::check::{
 use crate::pipeline::{Duplicates, OnFail, PipelineDef, nullable_schema};
 use crate::source::RAW_LIMIT_BYTES;
 use crate::source::text::truncated;
+pub(super) use judging::Judging;
 
 /// Bytes of a rejected row as JSON: room for the longest row whatever has to be escaped in it.
 const JSON_LIMIT_BYTES: usize = 6 * RAW_LIMIT_BYTES;
@@ -42,6 +45,8 @@ pub(super) struct Gate {
 /// What became of a batch: every row is in `kept` or `rejected` or counted in `duplicates`, and in one of them only.
 #[derive(Debug)]
 pub(super) struct Verdict {
+    /// Rows of the batch.
+    pub(super) rows: u64,
     pub(super) kept: RecordBatch,
     /// Where the kept rows stand.
     pub(super) places: Places,
@@ -180,6 +185,7 @@ impl Gate {
             Ok(findings.collect())
         };
         Ok(Verdict {
+            rows: rows.num_rows() as u64,
             kept: loaded,
             places: places.filtered(&kept).map_err(unchecked)?,
             rejected: as_found(rejected.into_values().collect())?,

@@ -152,7 +152,9 @@ impl Detector {
     }
 
     fn check_all(&mut self, mut piece: &[u8]) {
-        if self.invalid {
+        // Nothing behind the proof changes the decision.
+        if self.invalid || self.wide_characters >= PROOF_OF_UTF8 {
+            self.carry.clear();
             return;
         }
         // The cut character is completed first, so that the piece itself need not be copied.

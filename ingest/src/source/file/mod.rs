@@ -30,7 +30,7 @@ pub(in crate::source) use find::{SourceFile, locate};
 pub(in crate::source) use inspect::{Inspected, inspect};
 
 use super::drift::{self, Drift};
-use super::{Batches, Source, SourceBatch, SourceContext, SourceError};
+use super::{Batches, Source, SourceContext, SourceError, parallel};
 use crate::pipeline::FileLocation;
 
 /// How files of one kind become rows.
@@ -85,32 +85,16 @@ impl Files {
 
     /// Files that are found already.
     pub(in crate::source) fn of(found: &[SourceFile], format: &dyn Format) -> Result<Self, SourceError> {
-        let mut files = Vec::new();
-        for file in found {
-            files.extend(format.open(file)?);
-        }
-        Self::try_new(files)
+        Self::try_new(parallel::each(found, |file| format.open(file))?.into_iter().flatten().collect())
     }
 
     /// The rows of the files that `wanted` names, or of all; the others are not opened again.
-    fn batches_of_files(&self, wanted: Option<Arc<HashSet<String>>>) -> Result<Batches, SourceError> {
+    fn batches_of_files(&self, wanted: Option<&HashSet<String>>) -> Batches {
+        let is_wanted = |index: &usize| wanted.is_none_or(|paths| paths.contains(&self.records[*index].path));
+        let wanted = (0..self.files.len()).filter(is_wanted).collect();
         let (files, schema) = (Arc::clone(&self.files), self.schema());
-        let mut open: Option<Batches> = None;
-        let mut next = 0;
-        let mut step = move || -> Result<Option<SourceBatch>, SourceError> {
-            loop {
-                if let Some(batches) = &mut open
-                    && let Some(batch) = batches.next()
-                {
-                    return drift::in_schema(batch?, &schema).map(Some);
-                }
-                let Some(file) = files.get(next) else { return Ok(None) };
-                next += 1;
-                let is_wanted = wanted.as_ref().is_none_or(|paths| paths.contains(&file.record().path));
-                open = is_wanted.then(|| file.batches()).transpose()?;
-            }
-        };
-        Ok(Box::new(std::iter::from_fn(move || step().transpose())))
+        let batches = parallel::in_order(wanted, move |index: &usize| files[*index].batches());
+        Box::new(batches.map(move |batch| drift::in_schema(batch?, &schema)))
     }
 
     /// One source with the columns of all files.
@@ -132,11 +116,11 @@ impl Source for Files {
     }
 
     fn batches(&self) -> Result<Batches, SourceError> {
-        self.batches_of_files(None)
+        Ok(self.batches_of_files(None))
     }
 
     fn batches_of(&self, paths: &Arc<HashSet<String>>) -> Result<Batches, SourceError> {
-        self.batches_of_files(Some(Arc::clone(paths)))
+        Ok(self.batches_of_files(Some(paths)))
     }
 
     fn notes(&self) -> Vec<String> {
