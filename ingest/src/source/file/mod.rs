@@ -29,7 +29,7 @@ pub(in crate::source) use find::{SourceFile, locate};
 pub(in crate::source) use inspect::inspect;
 
 use super::drift::{self, Drift};
-use super::{Batches, Source, SourceBatch, SourceContext, SourceError};
+use super::{Batches, Footers, Source, SourceBatch, SourceContext, SourceError};
 use crate::pipeline::FileLocation;
 
 /// How files of one kind become rows.
@@ -50,6 +50,11 @@ pub(in crate::source) trait OpenFile: Debug + Send + Sync {
     /// Its rows in [`Self::schema`], from the beginning. The reading fails with [`SourceError::Changed`] where the
     /// file is no longer the one that was hashed.
     fn batches(&self) -> Result<Batches, SourceError>;
+
+    /// The first lines of its footer, once it has been read to the end.
+    fn footer(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// What of it is in no row, once it has been read to the end.
     fn notes(&self) -> Vec<String> {
@@ -138,6 +143,10 @@ impl Source for Files {
         self.batches_of_files(Some(Arc::clone(paths)))
     }
 
+    fn footers(&self) -> Footers {
+        self.files.iter().map(|file| (file.record().path.clone(), file.footer())).collect()
+    }
+
     fn notes(&self) -> Vec<String> {
         self.files.iter().flat_map(|file| file.notes()).collect()
     }
@@ -145,6 +154,14 @@ impl Source for Files {
     fn drift(&self) -> Drift {
         self.drift.clone()
     }
+}
+
+/// The first line of a file of text; its start where it is long.
+pub(in crate::source) fn first_line(file: &SourceFile) -> Result<String, SourceError> {
+    let (encoding, _) = inspect(file, None)?;
+    let mut text = Decoded::open(file, encoding)?;
+    text.fill()?;
+    Ok(text.rest().lines().next().unwrap_or_default().to_owned())
 }
 
 /// Names, sizes and times of the files that `location` means, archives as a whole; none where there are none, or where
