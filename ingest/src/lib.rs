@@ -4,6 +4,7 @@ pub mod check;
 pub mod commit;
 pub mod connection;
 pub mod failpoint;
+pub mod freshness;
 pub mod infer;
 mod ingest;
 pub mod jobs;

@@ -40,6 +40,11 @@ pub(crate) enum LookCommand {
 pub(crate) enum TableCommand {
     #[command(flatten)]
     Look(LookCommand),
+    /// Judge today which tables keep the freshness promise of their contract
+    #[command(
+        after_help = "Exits with 5 where a table is overdue, or where that cannot be told. The data of a generator do not count."
+    )]
+    Freshness,
     /// Put small files together, sorted as the contract says
     Optimize {
         /// schema.table; every declared table and the lake's own logs where none is named

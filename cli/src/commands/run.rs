@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use arrow::array::RecordBatch;
-use xiangyun_ingest::jobs::{JobOptions, JobOutcome, JobReport, Jobs, Planned};
+use xiangyun_ingest::jobs::{JobOptions, JobOutcome, JobReport, Jobs, Planned, Reason};
 use xiangyun_ingest::maintain::Upkeep;
 use xiangyun_ingest::{Ingest, LoadOutcome};
 
@@ -21,7 +21,7 @@ pub(super) async fn run(session: &Session, args: &RunArgs) -> anyhow::Result<()>
     let maintenance = ingest.maintenance();
     let jobs = open(ingest, &settings)?;
     if jobs.is_empty() {
-        note("no pipeline has a schedule: declare one as [schedule] in pipelines/*.toml");
+        note("no pipeline has a schedule and no table promises freshness: declare [schedule] in pipelines/*.toml");
         return Ok(());
     }
     let done = if args.plan {
@@ -101,7 +101,11 @@ fn tell(report: JobReport, environment: &Environment, quiet: bool) {
     let name = &report.due.pipeline;
     match report.outcome {
         JobOutcome::Failed(error) => {
-            let error = anyhow::Error::from(error).context(format!("pipeline `{name}` failed"));
+            let error = anyhow::Error::from(error);
+            let error = match report.due.reason {
+                Reason::Freshness => error,
+                _ => error.context(format!("pipeline `{name}` failed")),
+            };
             report::tell(&error, color(environment));
         }
         _ if quiet => {}

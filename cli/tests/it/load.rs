@@ -56,6 +56,11 @@ fn a_load_that_its_checks_stop_ends_with_the_code_of_data_quality() {
     let run = project.run(["load"]);
     assert!(run.failed(5).contains("pipeline `decisions` failed"), "{}", run.stderr);
     assert!(run.stdout().contains("failed"), "{}", run.stdout());
+    // Nothing is in the table, and the run's record says which row of which file it was.
+    let sql = "select status, rows_loaded, error like '%line % of `data/decisions.csv`%' as says from system.runs";
+    assert_eq!(project.run(["sql", "-c", sql]).ok(), "status,rows_loaded,says\nfailed,0,true\n");
+    let state = project.run(["table", "show", "permits.decisions"]);
+    assert!(state.stderr.contains("version: never loaded"), "{}", state.stderr);
 }
 
 #[test]

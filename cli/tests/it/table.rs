@@ -30,6 +30,35 @@ fn history_tells_the_run_of_each_version() {
     assert_eq!(commit["sources"], "data/decisions.csv");
 }
 
+/// Data of years ago are overdue whatever day it is.
+#[test]
+fn an_overdue_table_is_shown_and_told_of_once() {
+    let project = Project::new();
+    assert_eq!(project.run(["table", "freshness"]).ok().lines().count(), 1, "nothing is promised");
+    let path = project.path().join("tables/permits.decisions.toml");
+    let promise = "freshness = { period = \"daily\", column = \"filed_on\" }\n\n[[columns]]";
+    let contract = std::fs::read_to_string(path).unwrap().replacen("[[columns]]", promise, 1);
+    project.write("tables/permits.decisions.toml", &contract);
+    let states = |code| {
+        let run = project.run(["table", "freshness", "--json"]);
+        assert_eq!(run.code, code, "{}", run.stderr);
+        let document: Value = serde_json::from_str(&run.stdout()).unwrap();
+        document["rows"][0].clone()
+    };
+    assert_eq!(states(0)["state"], "NO_DATA");
+    project.run(["load"]).ok();
+    let row = states(5);
+    assert_eq!(
+        (&row["table"], &row["state"], &row["synthetic"]),
+        (&"permits.decisions".into(), &"STALE".into(), &"no".into())
+    );
+    let message = row["message"].as_str().unwrap();
+    assert!(message.contains(row["data_date"].as_str().unwrap()), "{message}");
+    let told = project.run(["run", "--once"]);
+    assert!(told.failed(5).contains(message), "{}", told.stderr);
+    assert_eq!(project.run(["run", "--once"]).ok(), "", "it is told of once");
+}
+
 #[test]
 fn a_preview_has_the_first_rows() {
     let project = Project::loaded();

@@ -200,7 +200,7 @@ pub struct RunRecord {
     /// The columns that its sources had, before any transform.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
-    /// What started it, where it was not a person: `schedule`, `after`, `arrival`.
+    /// What started it, where it was not a person: `schedule`, `after`, `arrival`, `freshness`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger: Option<String>,
     /// The time of its schedule that it ran for.

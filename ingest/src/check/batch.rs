@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
 use arrow::compute::{cast, filter};
-use arrow::datatypes::{DataType, Date32Type, Decimal128Type, DecimalType, Int64Type};
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, DecimalType, Int64Type, TimeUnit, TimestampMicrosecondType,
+};
 use arrow::error::ArrowError;
 use chrono::{Datelike, Months, NaiveDate};
+use regex::Regex;
 use xiangyun_engine::catalog::{ColumnType, TableDef};
-use xiangyun_engine::functions::calendar::{CalendarError, WorkCalendar};
+use xiangyun_engine::functions::calendar::{CalendarError, WorkCalendar, china_day};
 
 use super::values::decimal;
 use crate::pipeline::{BatchCheckDef, BatchRule, ControlTotalRule, DaysOf, DaysPeriod, DaysRule};
@@ -88,8 +91,24 @@ fn control_total(
         _ => 0,
     });
     let is_said = control.rows.is_some() || control.sum.is_some();
+    let names_none = |pattern: &String| {
+        Regex::new(pattern)
+            .map_or(true, |regex| !regex.capture_names().flatten().any(|name| matches!(name, "rows" | "sum")))
+    };
+    let sums = |pattern: &String| pattern.contains("<sum>");
     let problem = match (&control.file_suffix, is_said) {
-        (None, false) => Some("it names no `rows`, no `sum` and no `file_suffix`"),
+        (Some(_), _) | (None, true) if control.footer.is_some() => {
+            Some("the numbers stand in the pipeline, in files or in footers, and not in several of them")
+        }
+        _ if control.footer.as_ref().is_some_and(names_none) => {
+            Some("`footer` is a regular expression with a group `rows` or `sum`, as in `合计,,(?<sum>[0-9.,]+)`")
+        }
+        _ if control.footer.as_ref().is_some_and(sums) && control.column.is_none() => {
+            Some("`sum` needs the `column` that is summed")
+        }
+        (None, false) if control.footer.is_none() => {
+            Some("it names no `rows`, no `sum`, no `file_suffix` and no `footer`")
+        }
         (Some(_), true) => Some("the numbers stand in the pipeline or in files, and not in both"),
         (Some(suffix), _) if suffix.is_empty() || suffix.contains(['/', '\\']) => {
             Some("`file_suffix` is what is put behind a file's name, as in `.ctl`")
@@ -172,13 +191,16 @@ impl Total {
 }
 
 /// Instants as days on a clock in China.
-fn china_days(values: &arrow::array::ArrayRef) -> Result<arrow::array::ArrayRef, ArrowError> {
-    let DataType::Timestamp(unit, Some(_)) = values.data_type() else { return Ok(Arc::clone(values)) };
-    let local = cast(values, &DataType::Timestamp(*unit, Some("Asia/Shanghai".into())))?;
-    cast(&cast(&local, &DataType::Timestamp(*unit, None))?, &DataType::Date32)
+/// Days as they are; instants as their day in China.
+pub(crate) fn china_days(values: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    let DataType::Timestamp(_, zone @ Some(_)) = values.data_type() else { return Ok(Arc::clone(values)) };
+    let micros = cast(values, &DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))?;
+    let days =
+        micros.as_primitive::<TimestampMicrosecondType>().unary::<_, Date32Type>(|micros| china_day(micros, true));
+    Ok(Arc::new(days))
 }
 
-fn exact(values: &arrow::array::ArrayRef, row: usize) -> Option<i128> {
+fn exact(values: &ArrayRef, row: usize) -> Option<i128> {
     if values.is_null(row) {
         return None;
     }
@@ -247,19 +269,40 @@ impl ControlFile {
                 .ok_or_else(|| wrong("write `rows=100` or `sum=123.45`".into()))?;
             let value = value.trim();
             match key.trim().to_lowercase().as_str() {
-                "rows" | "count" | "行数" | "笔数" => {
-                    let rows = value.replace(',', "").parse();
-                    found.rows = Some(rows.map_err(|_| wrong(format!("`{value}` is no number of rows")))?);
-                }
-                "sum" | "total" | "合计" => {
-                    let sum = decimal(value, 38, scale);
-                    found.sum = Some(sum.map_err(|why| wrong(format!("`{value}` is no sum of the column: {why}")))?);
-                }
+                "rows" | "count" | "行数" | "笔数" => found.rows = Some(rows_said(value).map_err(wrong)?),
+                "sum" | "total" | "合计" => found.sum = Some(sum_said(value, scale).map_err(wrong)?),
                 other => return Err(wrong(format!("`{other}` is neither `rows` nor `sum`"))),
             }
         }
         if found == Self::default() { Err((1, "it says nothing".into())) } else { Ok(found) }
     }
+
+    /// What the groups `rows` and `sum` of `pattern` find in the lines of a footer, each in the first line that has it.
+    pub(crate) fn find(lines: &[String], pattern: &str, scale: u8) -> Result<Self, String> {
+        let regex = Regex::new(pattern).map_err(|error| error.to_string())?;
+        // A comma at the end of a number parts it from the next value of the row.
+        let group = |name: &str| {
+            let found = |line: &String| {
+                Some(regex.captures(line)?.name(name)?.as_str().trim_matches([',', ' ', '\t']).to_owned())
+            };
+            lines.iter().find_map(found)
+        };
+        let rows = group("rows").map(|text| rows_said(&text)).transpose()?;
+        let sum = group("sum").map(|text| sum_said(&text, scale)).transpose()?;
+        match (lines.first(), rows.is_none() && sum.is_none()) {
+            (None, _) => Err("the file ends without one".into()),
+            (Some(first), true) => Err(format!("`{pattern}` finds nothing in it; it begins with `{first}`")),
+            (Some(_), false) => Ok(Self { rows, sum }),
+        }
+    }
+}
+
+fn rows_said(text: &str) -> Result<u64, String> {
+    text.replace(',', "").parse().map_err(|_| format!("`{text}` is no number of rows"))
+}
+
+fn sum_said(text: &str, scale: u8) -> Result<i128, String> {
+    decimal(text, 38, scale).map_err(|why| format!("`{text}` is no sum of the column: {why}"))
 }
 
 /// A number of units of the last of `scale` digits behind the point.
@@ -275,6 +318,18 @@ mod tests {
     fn day(text: &str) -> i32 {
         let date: NaiveDate = text.parse().unwrap();
         date.to_epoch_days()
+    }
+
+    #[test]
+    fn an_instant_counts_to_its_day_in_china() {
+        use arrow::array::TimestampMicrosecondArray;
+        // 16:00 of 31 December in UTC is midnight in China; the summer of 1988 began an hour earlier still.
+        let instants = ["2023-12-31T15:59:59Z", "2023-12-31T16:00:00Z", "1988-07-01T15:00:00Z"];
+        let micros = instants.map(|text| text.parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp_micros());
+        let values: ArrayRef = Arc::new(TimestampMicrosecondArray::from(micros.to_vec()).with_timezone("UTC"));
+        let days = china_days(&values).unwrap();
+        let expected = ["2023-12-31", "2024-01-01", "1988-07-02"].map(day);
+        assert_eq!(days.as_primitive::<Date32Type>().values(), &expected);
     }
 
     #[test]

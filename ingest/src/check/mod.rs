@@ -14,7 +14,7 @@ mod unique;
 mod values;
 mod written;
 
-pub(crate) use batch::{ControlFile, Gathered, NAMED, Total, VALUES_LIMIT, gather, missing_days, shown};
+pub(crate) use batch::{ControlFile, Gathered, NAMED, Total, VALUES_LIMIT, china_days, gather, missing_days, shown};
 pub use cast::MismatchedColumn;
 pub(crate) use cast::{ColumnPlan, plan_columns};
 pub(crate) use duplicates::Duplicated;

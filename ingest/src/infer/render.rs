@@ -147,6 +147,7 @@ impl Written<'_> {
             ("encoding", Value::String(text)) => text == "auto",
             ("delimiter", Value::String(text)) => text == ",",
             (_, Value::Array(values)) => values.is_empty(),
+            (_, Value::Boolean(set)) => !set,
             _ => false,
         };
         let kept: Vec<String> = table

@@ -1,14 +1,10 @@
 //! Which kind of source a file is, by its name and its first bytes.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
-
 use xiangyun_engine::{Error, ErrorKind, Result};
 
 use super::file_name;
-use crate::pipeline::{ColumnarSource, CsvSource, ExcelSource, GeoJsonSource, SourceDef, XmlSource};
-use crate::source::{SourceContext, guess_xml_row};
+use crate::pipeline::{ColumnarSource, CsvSource, ExcelSource, GeoJsonSource, JsonSource, SourceDef, XmlSource};
+use crate::source::{SourceContext, first_line, guess_xml_row};
 
 /// Endings that say how a file is packed, not what it is.
 const PACKED: [&str; 4] = ["gz", "zst", "bz2", "xz"];
@@ -26,10 +22,11 @@ pub(super) fn of_file(context: &SourceContext, path: &str) -> Result<SourceDef> 
     }
     Ok(match ending {
         "csv" | "txt" | "tsv" => {
-            let delimiter = if ending == "tsv" { '\t' } else { delimiter(&context.root.join(path)) };
+            let delimiter = if ending == "tsv" { '\t' } else { delimiter(context, path)? };
             let encoding = "auto".to_owned();
             SourceDef::Csv(CsvSource { encoding, delimiter, ..CsvSource::at(path) })
         }
+        "json" | "ndjson" | "jsonl" => SourceDef::Json(JsonSource::at(path)),
         "geojson" => SourceDef::GeoJson(GeoJsonSource {
             path: path.into(),
             connection: None,
@@ -44,24 +41,16 @@ pub(super) fn of_file(context: &SourceContext, path: &str) -> Result<SourceDef> 
         _ => {
             let message = format!("what `{path}` is cannot be told from its name");
             return Err(Error::new(ErrorKind::InvalidInput, message).with_hint(
-                "give it the ending of its kind, as in .csv, .tsv, .xlsx, .xls, .ods, .xml, .geojson, .parquet, .arrow or .avro, \
+                "give it the ending of its kind, as in .csv, .tsv, .xlsx, .xls, .ods, .json, .ndjson, .xml, .geojson, .parquet, .arrow or .avro, \
                  perhaps with .gz or .zst behind",
             ));
         }
     })
 }
 
-/// The delimiter that stands most often in the first line; a comma where the file is packed or cannot be read yet.
-fn delimiter(path: &Path) -> char {
-    let mut start = vec![0; 64 << 10];
-    let read = File::open(path).and_then(|mut file| file.read(&mut start)).unwrap_or_default();
-    let line = start[..read].split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let count = |delimiter: char| line.iter().filter(|byte| char::from(**byte) == delimiter).count();
-    // The first of those that stand equally often.
-    DELIMITERS
-        .into_iter()
-        .rev()
-        .max_by_key(|delimiter| count(*delimiter))
-        .filter(|found| count(*found) > 0)
-        .unwrap_or(',')
+/// The delimiter that stands most often in the header; the first of those that stand equally often.
+fn delimiter(context: &SourceContext, path: &str) -> Result<char> {
+    let line = first_line(context, path)?;
+    let count = |delimiter: &char| line.matches(*delimiter).count();
+    Ok(DELIMITERS.into_iter().rev().max_by_key(count).filter(|found| count(found) > 0).unwrap_or(','))
 }

@@ -88,6 +88,48 @@ async fn codes_stay_text_and_na_is_missing_only_among_numbers() {
     assert_eq!((csv.delimiter, csv.null_values.as_slice()), ('\t', ["NA".to_owned()].as_slice()));
 }
 
+/// The header says what parts its columns, whatever the file is packed in and its rows hold.
+#[tokio::test]
+async fn the_delimiter_is_that_of_the_header() {
+    use std::io::Write;
+    // 企业,范围 in GB18030, rows with semicolons, and a second byte that is `|` elsewhere.
+    let (text, _, _) = encoding_rs::GB18030.encode("企业,范围\n甲,a;b;c;d\n乙,e;f;g|h|i|j\n");
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(&text).unwrap();
+    let packed = packed.finish().unwrap();
+    for (name, bytes) in [("a.csv.gz", packed.as_slice()), ("b.txt", &text)] {
+        let (folder, inferred) = of(&[(name, bytes)], name).await;
+        let (project, declarations) = is_sound(&folder, &inferred.unwrap()).await;
+        assert_eq!(project.tables[0].def.columns.len(), 2, "{name}");
+        let SourceDef::Csv(csv) = &declarations.pipelines[0].def.source else { panic!("a CSV") };
+        assert_eq!(csv.delimiter, ',', "{name}");
+    }
+}
+
+#[tokio::test]
+async fn json_is_learned_too() {
+    let array = br#"[{"code": "007", "n": 9, "on": "2024-01-05", "place": {"city": "x"}}, {"code": "NA", "n": 2}]"#;
+    let lines =
+        b"{\"code\": \"007\", \"n\": 1, \"on\": \"2024-01-05\", \"place\": null}\n{\"code\": \"NA\", \"n\": 2}\n";
+    for (name, bytes) in [("a.json", array.as_slice()), ("a.ndjson", lines)] {
+        let (folder, inferred) = of(&[(name, bytes)], name).await;
+        let inferred = inferred.unwrap();
+        assert!(
+            inferred.pipeline_file.contains(&format!("source = {{ kind = \"json\", path = \"{name}\" }}")),
+            "{}",
+            inferred.pipeline_file
+        );
+        let (project, _) = is_sound(&folder, &inferred).await;
+        let columns = &project.tables[0].def.columns;
+        let columns: Vec<_> = columns
+            .iter()
+            .map(|column| (column.name.as_str(), column.column_type.to_string(), column.nullable))
+            .collect();
+        let expected = [("code", "text", false), ("n", "int64", false), ("on", "date", true), ("place", "text", true)];
+        assert_eq!(columns, expected.map(|(name, kind, nullable)| (name, kind.to_owned(), nullable)), "{name}");
+    }
+}
+
 #[tokio::test]
 async fn persons_are_guarded_and_not_shown() {
     // The number is the one that GB 11643 itself prints.

@@ -28,6 +28,8 @@ pub enum Reason {
     After(String),
     /// Files came or changed.
     Arrival,
+    /// A day began, on which tables are to be fresh.
+    Freshness,
 }
 
 impl Reason {
@@ -37,6 +39,7 @@ impl Reason {
             Self::Time(_) => "schedule",
             Self::After(_) => "after",
             Self::Arrival => "arrival",
+            Self::Freshness => "freshness",
         }
     }
 

@@ -10,11 +10,13 @@ mod due;
 mod error;
 mod last_runs;
 pub mod lease;
+mod promises;
 mod timetable;
 mod worker;
 
 pub use due::{Due, Reason};
 pub use error::JobError;
 pub(crate) use lease::Leases;
+pub use promises::FRESHNESS;
 pub use timetable::{Timetable, check_schedule};
 pub use worker::{JobOptions, JobOutcome, JobReport, Jobs, Planned};

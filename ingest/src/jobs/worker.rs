@@ -18,6 +18,7 @@ use super::due::{Due, Reason, due_after, due_times};
 use super::error::JobError;
 use super::last_runs::{LastRun, last_runs};
 use super::lease::{Lease, Leases};
+use super::promises::Promises;
 use super::timetable::Timetable;
 use crate::ingest::{Ingest, LoadOptions, LoadReport, Trigger};
 use crate::pipeline::{PipelineDef, ScheduleDef};
@@ -94,6 +95,7 @@ struct Inner {
     options: JobOptions,
     leases: Leases,
     scheduled: Vec<Scheduled>,
+    promises: Promises,
 }
 
 #[derive(Debug)]
@@ -124,12 +126,13 @@ impl Jobs {
         }
         let (storage, clock) = (engine.storage().clone(), Arc::clone(engine.clock()));
         let leases = Leases::new(storage, clock, options.holder.clone(), options.lease);
-        Ok(Self { inner: Arc::new(Inner { ingest, options, leases, scheduled }) })
+        let promises = Promises::of(engine);
+        Ok(Self { inner: Arc::new(Inner { ingest, options, leases, scheduled, promises }) })
     }
 
-    /// Whether nothing is scheduled.
+    /// Whether there is nothing to do: no pipeline is scheduled, and no table promises freshness.
     pub fn is_empty(&self) -> bool {
-        self.inner.scheduled.is_empty()
+        self.inner.scheduled.is_empty() && self.inner.promises.is_empty()
     }
 
     /// Every scheduled pipeline with its next time.
@@ -197,7 +200,13 @@ impl Jobs {
     }
 
     /// Runs what is due, and what becomes due by it, until nothing is. Each pipeline runs alone; several run at a time.
+    /// Then the tables' promises of freshness are looked at, once a day.
     pub async fn run_due(&self, mut told: impl FnMut(JobReport)) -> Result<()> {
+        self.run_pipelines(&mut told).await?;
+        self.inner.promises.look(&self.inner.ingest, &self.inner.leases, told).await
+    }
+
+    async fn run_pipelines(&self, mut told: impl FnMut(JobReport)) -> Result<()> {
         loop {
             let (due, failed) = self.due().await?;
             for (pipeline, error) in failed {

@@ -5,6 +5,7 @@ use xiangyun_engine::catalog::{RunRecord, RunStatus};
 use xiangyun_engine::storage::Storage;
 
 use super::{Outbox, RunObserver};
+use crate::jobs::FRESHNESS;
 
 const SCHEMA: &str = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent";
 const STATISTICS: &str = "https://openlineage.io/spec/facets/1-0-2/OutputStatisticsOutputDatasetFacet.json";
@@ -64,6 +65,9 @@ impl RunObserver for OpenLineage {
     }
 
     fn ended(&self, run: &RunRecord) {
+        if run.pipeline == FRESHNESS {
+            return; // nothing was read or written
+        }
         let kind = if run.status == RunStatus::Failed { "FAIL" } else { "COMPLETE" };
         self.outbox.post(self.event(kind, run.finished_at, run));
     }

@@ -4,8 +4,10 @@ use serde_json::json;
 use xiangyun_engine::catalog::{RunRecord, RunStatus};
 
 use super::{Outbox, RunObserver};
+use crate::jobs::FRESHNESS;
 
-/// Posts `{"event": "run.failed", "text": …, "run": {…}}` for each run that failed; `text` suits chat services.
+/// Posts `{"event": "run.failed", "text": …, "run": {…}}` for each run that failed, and with the event `table.overdue`
+/// for each promise of freshness that is found broken; `text` suits chat services.
 #[derive(Debug)]
 pub struct FailureWebhook {
     outbox: Outbox,
@@ -26,7 +28,11 @@ impl RunObserver for FailureWebhook {
             return;
         }
         let error = run.error.as_deref().unwrap_or("unknown error");
-        let text = format!("数据归集失败 / load failed: {} → {}: {error}", run.pipeline, run.table);
-        self.outbox.post(json!({ "event": "run.failed", "text": text, "run": run }));
+        let (event, text) = if run.pipeline == FRESHNESS {
+            ("table.overdue", format!("数据未按时更新 / data overdue: {error}"))
+        } else {
+            ("run.failed", format!("数据归集失败 / load failed: {} → {}: {error}", run.pipeline, run.table))
+        };
+        self.outbox.post(json!({ "event": event, "text": text, "run": run }));
     }
 }

@@ -1,7 +1,7 @@
 //! What is made of a load as a whole, once all its rows have been judged: checks of the batch, and how many rows may be
 //! rejected.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,8 +16,10 @@ use super::error::RunError;
 use super::files::standing;
 use super::reading::Tally;
 use crate::check::{ControlFile, Gathered, NAMED, Total, VALUES_LIMIT, decimal, missing_days, shown};
+use crate::freshness::freshness_of;
 use crate::ingest::{LoadReport, RejectSample};
 use crate::pipeline::{BatchRule, ControlTotalRule, DaysRule, FoundInRule, OnBatchFail, RowCountRule};
+use crate::source::Footers;
 
 /// Bytes that a control file may have.
 const CONTROL_FILE_BYTES: u64 = 64 << 10;
@@ -41,6 +43,7 @@ impl Run<'_> {
         table: &TableDef,
         gathered: Vec<Gathered>,
         tally: &Tally,
+        footers: &Footers,
         report: &mut LoadReport,
     ) -> Result<Option<(&'static str, RunError)>> {
         let mut stopped = None;
@@ -52,7 +55,7 @@ impl Run<'_> {
                 }
                 (BatchRule::FoundIn(rule), Gathered::Values { counts, .. }) => self.found_in(rule, counts).await?,
                 (BatchRule::ControlTotal(rule), Gathered::Totals { scale, files, .. }) => {
-                    self.control_total(rule, scale, files, tally, &report.run.sources).await?
+                    self.control_total(rule, scale, files, tally, footers, &report.run.sources).await?
                 }
                 (BatchRule::Fresh, Gathered::Days { days, .. }) => {
                     let newest = days.last().and_then(|day| NaiveDate::from_epoch_days(*day));
@@ -110,11 +113,7 @@ impl Run<'_> {
         Ok(finding("ROW_COUNT", message))
     }
 
-    async fn found_in(
-        &self,
-        rule: &FoundInRule,
-        mut counts: std::collections::HashMap<String, u64>,
-    ) -> Result<Option<BatchFinding>> {
+    async fn found_in(&self, rule: &FoundInRule, mut counts: HashMap<String, u64>) -> Result<Option<BatchFinding>> {
         let FoundInRule { column, table, of, share } = rule;
         if counts.len() > VALUES_LIMIT {
             let (table, column) = ("the load".to_owned(), column.clone());
@@ -149,26 +148,36 @@ impl Run<'_> {
         scale: u8,
         mut totals: BTreeMap<Arc<str>, Total>,
         tally: &Tally,
+        footers: &Footers,
         sources: &[RunSource],
     ) -> Result<Option<BatchFinding>> {
         for (file, (_, rows)) in tally.by_file().into_iter().filter(|(_, (_, unreadable))| *unreadable > 0) {
             totals.entry(file).or_default().add(Total { rows, sum: 0, without: rows });
         }
-        let Some(suffix) = &rule.file_suffix else {
+        if rule.file_suffix.is_none() && rule.footer.is_none() {
             let mut all = Total::default();
             totals.into_values().for_each(|total| all.add(total));
             let sum = rule.sum.as_ref().and_then(|sum| decimal(sum, 38, scale).ok());
             let said = ControlFile { rows: rule.rows, sum };
             let message = differences("the load", all, said, scale);
             return Ok(message.and_then(|message| finding("CONTROL_TOTAL", message)));
-        };
+        }
         let mut messages = Vec::new();
         for source in sources {
             let total = totals.get(source.path.as_str()).copied().unwrap_or_default();
-            let path = self.sources.root.join(format!("{}{suffix}", source.path));
-            match read_control_file(path, scale).await {
+            let (what, said) = match (&rule.file_suffix, &rule.footer) {
+                (Some(suffix), _) => {
+                    let path = self.sources.root.join(format!("{}{suffix}", source.path));
+                    ("control file", read_control_file(path, scale).await)
+                }
+                (None, pattern) => {
+                    let lines = footers.get(&source.path).map_or(&[][..], Vec::as_slice);
+                    ("footer", ControlFile::find(lines, pattern.as_deref().unwrap_or_default(), scale))
+                }
+            };
+            match said {
                 Ok(said) => messages.extend(differences(&format!("`{}`", source.path), total, said, scale)),
-                Err(why) => messages.push(format!("the control file of `{}` cannot be used: {why}", source.path)),
+                Err(why) => messages.push(format!("the {what} of `{}` cannot be used: {why}", source.path)),
             }
         }
         let more = more_than(messages.len());
@@ -178,36 +187,9 @@ impl Run<'_> {
 
     /// Whether the table is fresh with data up to `newest` beside what it has.
     async fn freshness_of(&self, table: &TableDef, newest: Option<NaiveDate>) -> Result<Option<BatchFinding>> {
-        let Some((freshness, column)) = table.freshness.as_ref().and_then(|f| Some((f, f.column.as_ref()?))) else {
-            return Ok(None);
-        };
-        let mut newest = newest;
-        if self.pipeline.mode != crate::pipeline::WriteMode::Replace {
-            // Dates are written so that they sort as texts; an instant's day is its first ten characters.
-            self.each_value(&table.name, column, None, |texts| {
-                let dates = texts.iter().flatten().filter_map(|text| text.get(..10)?.parse().ok());
-                newest = newest.max(dates.max());
-                Ok(())
-            })
-            .await?;
-        }
-        let Some(data_date) = newest else {
-            return Ok(finding(
-                "STALE",
-                format!("no row says how fresh `{}` is: `{column}` is missing in all", table.name),
-            ));
-        };
-        let (today, calendar) = (self.engine.clock().today(), &self.engine.reference().calendar);
-        Ok(match freshness.due_on(data_date, calendar) {
-            Ok(Some(due)) if today > due => {
-                let message = format!("`{}` has data up to {data_date}, newer ones were due by {due}", table.name);
-                finding("STALE", message)
-            }
-            Ok(_) => None,
-            Err(error) => {
-                finding("CALENDAR_MISSING", format!("whether `{}` is fresh cannot be told: {error}", table.name))
-            }
-        })
+        let counts_stored = self.pipeline.mode != crate::pipeline::WriteMode::Replace;
+        let judged = freshness_of(self.engine, table, newest, counts_stored).await?;
+        Ok(judged.and_then(|judged| finding(judged.state.code(), judged.message?)))
     }
 }
 

@@ -13,7 +13,7 @@ use super::Run;
 use super::error::RunError;
 use super::files::standing;
 use crate::pipeline::{PipelineDef, SchemaPolicy};
-use crate::source::{Batches, Drift, PartialColumn, Source, SourceBatch, SourceError};
+use crate::source::{Batches, Drift, Footers, PartialColumn, Source, SourceBatch, SourceError};
 
 /// Columns that a table may grow to: beyond, a file is taken for damaged.
 const GROWN_COLUMNS: usize = 2_000;
@@ -393,6 +393,10 @@ impl Source for Shaped {
 
     fn notes(&self) -> Vec<String> {
         self.source.notes()
+    }
+
+    fn footers(&self) -> Footers {
+        self.source.footers()
     }
 
     fn drift(&self) -> Drift {

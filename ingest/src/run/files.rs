@@ -8,7 +8,7 @@ use xiangyun_engine::catalog::RunSource;
 
 use crate::commit::{PastLoad, TakenOut};
 use crate::pipeline::OnChangedFile;
-use crate::source::{Batches, Drift, Source, SourceError};
+use crate::source::{Batches, Drift, Footers, Source, SourceError};
 
 /// A file whose name was loaded with other content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +125,10 @@ impl Source for SomeFiles {
     fn notes(&self) -> Vec<String> {
         let own = |note: &String| self.files.iter().any(|file| note.starts_with(&format!("`{}`: ", file.path)));
         self.source.notes().into_iter().filter(own).collect()
+    }
+
+    fn footers(&self) -> Footers {
+        self.source.footers()
     }
 
     fn drift(&self) -> Drift {

@@ -370,7 +370,7 @@ impl Run<'_> {
         report.run.rows_read = seen + tally.unreadable();
         report.run.rows_rejected = rejected + tally.unreadable();
         self.balance(&report.run, &tally, quarantine.rows())?;
-        let stopped = self.judge_load(table, gate.into_gathered(), &tally, report).await?;
+        let stopped = self.judge_load(table, gate.into_gathered(), &tally, &source.footers(), report).await?;
         Ok(Checked { writer, quarantine, stopped })
     }
 

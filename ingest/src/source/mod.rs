@@ -23,7 +23,7 @@ pub(crate) mod text;
 mod web;
 mod xml;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,6 +48,9 @@ use json::Json;
 pub(crate) use pushed::{Pushed, is_pushed, pushed_name};
 pub use synthetic::SyntheticRows;
 use xml::Xml;
+
+/// By file, the first lines of its footer.
+pub type Footers = HashMap<String, Vec<String>>;
 
 /// Rows that a source hands over at a time.
 pub const BATCH_ROWS: usize = 8192;
@@ -123,6 +126,11 @@ pub trait Source: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// The footers of its files, once the rows have been read to the end.
+    fn footers(&self) -> Footers {
+        Footers::new()
+    }
+
     /// How the columns of its files differ; [`Self::schema`] has those of all.
     fn drift(&self) -> Drift {
         Drift::default()
@@ -168,6 +176,12 @@ pub fn open(context: &SourceContext, def: &SourceDef) -> Result<Arc<dyn Source>,
 pub(crate) fn guess_xml_row(context: &SourceContext, path: &str) -> Result<Option<String>, SourceError> {
     let found = file::locate(context, &FileLocation::of_path(path))?;
     found.first().map_or(Ok(None), xml::guess_row)
+}
+
+/// The first line of the first file at `path`, decompressed and decoded; its start where it is long.
+pub(crate) fn first_line(context: &SourceContext, path: &str) -> Result<String, SourceError> {
+    let found = file::locate(context, &FileLocation::of_path(path))?;
+    found.first().map_or(Ok(String::new()), file::first_line)
 }
 
 /// What tells whether the files of a source have come or changed since the last look, without reading them; none

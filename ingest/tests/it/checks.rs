@@ -290,6 +290,51 @@ async fn each_file_has_its_control_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_footer_of_each_file_is_its_control_total() {
+    let rule = "[[batch]]\nrule = { control-total = { column = \"capital\", footer = '(?:共|,)(?<rows>\\d+)条|合计,+\"?(?<sum>[0-9.,]+)' } }\n";
+    let open = async |footer: &str, extra: &str, end: &str| {
+        let text = format!("{HEADER}1,,,,\"1,000万元\",\n2,,,,0.5万元,\n3\n{end}");
+        let pipeline = pipeline(&format!("{rule}{extra}")).replace("*.csv\"", &format!("*.csv\", footer = {footer}"));
+        Lake::open(&[
+            ("tables/t.toml", TABLE.as_bytes()),
+            ("pipelines/p.toml", pipeline.as_bytes()),
+            ("data/a.csv", text.as_bytes()),
+            ("data/b.csv", format!("{HEADER}4,,,,2万元,\n合计,,,,2,\n共1条\n").as_bytes()),
+        ])
+        .await
+    };
+    // A trailer that is told by how it begins, and one that is told by its rows: split, or not.
+    let (by_pattern, by_rows) = ("\"合计|共\"", "2");
+    for footer in [by_pattern, by_rows] {
+        let lake = open(footer, "", "合计,,,,\"1,000.50\",\n共3条记录\n").await;
+        let run = lake.load("firms").await.unwrap().run;
+        assert_eq!((run.rows_read, run.rows_loaded, run.rows_rejected), (4, 3, 1), "{footer}");
+        let error = open(footer, "", "合计,,,,1001,\n共4条记录\n").await.load("firms").await.unwrap_err();
+        let expected = "`data/a.csv` has 3 rows and the agency says 4; the sum of `data/a.csv` is 1000.5000, without 1 rows \
+                        whose value is missing or cannot be read, and the agency says 1001.0000";
+        assert!(error.chain().ends_with(expected), "{}", error.chain());
+        assert_eq!(error.kind(), xiangyun_engine::ErrorKind::DataQuality);
+    }
+    // A file that was cut off has no trailer.
+    let error = open(by_pattern, "", "").await.load("firms").await.unwrap_err().chain();
+    assert!(error.ends_with("the footer of `data/a.csv` cannot be used: the file ends without one"), "{error}");
+    let error = open(by_pattern, "", "合计见附表\n").await.load("firms").await.unwrap_err().chain();
+    assert!(error.contains("finds nothing in it; it begins with `合计见附表`"), "{error}");
+    let lake = open(by_pattern, "on_fail = \"warn\"", "合计,,,,1001,\n").await;
+    let run = lake.load("firms").await.unwrap().run;
+    assert_eq!((run.rows_loaded, run.warnings), (3, 1));
+    assert!(run.notes.iter().any(|note| note.contains("the agency says 1001.0000")), "{:?}", run.notes);
+
+    let message = |extra: &str| faults(extra)[0].1.clone();
+    assert_eq!(message(rule), "the source declares no `footer` in which the numbers could stand");
+    let none = rule.replace("<rows>", "<lines>").replace("<sum>", "<total>");
+    assert!(message(&none).starts_with("`footer` is a regular expression with a group"), "{}", message(&none));
+    assert_eq!(message(&rule.replace("column = \"capital\", ", "")), "`sum` needs the `column` that is summed");
+    let both = rule.replace("footer =", "rows = 3, footer =");
+    assert!(message(&both).ends_with("and not in several of them"), "{}", message(&both));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_table_is_fresh_in_working_days() {
     let promise =
         "freshness = { period = \"monthly\", grace_working_days = 10, column = \"registered_on\" }\ncolumns = [";
@@ -311,7 +356,7 @@ async fn a_table_is_fresh_in_working_days() {
     assert_eq!(warnings("2019-05-16", "2019-03-31").await, []);
     let stale = "`market.firms` has data up to 2019-03-31, newer ones were due by 2019-05-16".to_owned();
     assert_eq!(warnings("2019-05-17", "2019-03-31").await, [("STALE".to_owned(), stale)]);
-    assert_eq!(warnings("2019-05-16", "").await[0].0, "STALE");
+    assert_eq!(warnings("2019-05-16", "").await[0].0, "NO_DATA");
     // No notice of 2099, no guess.
     assert_eq!(warnings("2099-01-01", "2098-12-31").await[0].0, "CALENDAR_MISSING");
 }
@@ -343,7 +388,7 @@ fn batch_checks_that_cannot_run_are_told_offline() {
             "{ found-in = { column = \"region\", table = \"market.firms\", of = \"x\" } }",
             "`market.firms` has no column `x`",
         ),
-        ("{ control-total = {} }", "it names no `rows`, no `sum` and no `file_suffix`"),
+        ("{ control-total = {} }", "it names no `rows`, no `sum`, no `file_suffix` and no `footer`"),
         ("{ control-total = { sum = \"1\" } }", "`sum` needs the `column` that is summed"),
         ("{ control-total = { column = \"capital\", sum = \"1.23456\" } }", "`1.23456` is no sum of the column"),
         ("{ control-total = { column = \"id\", sum = \"1\" } }", "`market.firms` has no whole or decimal column `id`"),

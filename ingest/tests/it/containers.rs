@@ -29,6 +29,28 @@ async fn lake(source: &str, more: &[(&str, &[u8])]) -> Lake {
     Lake::open(&files).await
 }
 
+/// A zip of ten thousand small files is one load and one version, and a second one is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_small_files_in_a_zip_are_one_commit() {
+    const FILES: usize = 10_000;
+    let entries: Vec<_> = (0..FILES)
+        .map(|number| {
+            (format!("{:03}/{number:05}.csv", number % 365), format!("id,amount\n{number},0.25\n").into_bytes())
+        })
+        .collect();
+    let entries: Vec<_> = entries.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    let lake = lake("path = \"data/t.zip\"", &[("data/t.zip", &zip(&entries))]).await;
+    let run = lake.load("trades").await.unwrap().run;
+    assert_eq!((run.rows_read, run.rows_loaded, run.version, run.sources.len()), (10_000, 10_000, Some(0), FILES));
+    let sums = "select count(*), count(distinct id), sum(amount), count(distinct _file) from market.trades";
+    assert_eq!(lake.sql(sums).await, [["10000", "10000", "2500.00", "10000"]]);
+    assert_eq!(
+        lake.sql("select _file, _line from market.trades where id = 4711").await,
+        [["data/t.zip/331/04711.csv", "2"]]
+    );
+    assert_eq!(lake.load("trades").await.unwrap().outcome, xiangyun_ingest::LoadOutcome::Unchanged);
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).unwrap();

@@ -51,6 +51,9 @@ async fn thousands_of_daily_files_whose_columns_grew_half_way() {
     let report = lake.load("days").await.unwrap();
     let run = &report.run;
     assert_eq!((run.rows_read, run.rows_loaded, run.rows_rejected), (6000, 6000, 0), "{:?}", run.notes);
+    assert_eq!(run.version, Some(0), "one commit");
+    let files = lake.sql("select files from system.tables where schema_name = 'market' and table_name = 'days'").await;
+    assert_eq!(files, [["1"]], "thousands of files do not become thousands of files");
     let notes = run.notes.join("\n");
     assert!(notes.contains("1500 of 3000 files have these columns, `data/01500.csv` the first"), "{notes}");
     assert!(notes.contains("columns that the contract does not have are kept: `渠道`, `note`"), "{notes}");
@@ -61,6 +64,10 @@ async fn thousands_of_daily_files_whose_columns_grew_half_way() {
     assert_eq!(lake.sql("select count(*) from market.days where id < 3000 and note is null").await, [["3000"]]);
     assert!(lake.sql("select notes from system.runs").await[0][0].contains("`渠道`"));
     assert_eq!(lake.load("days").await.unwrap().outcome, LoadOutcome::Unchanged);
+    // The next day's file is one more version, and the only one that is read.
+    lake.write("data/03000.csv", "渠道,id,note,amount\n网上,6000,n,1\n".as_bytes());
+    let run = lake.load("days").await.unwrap().run;
+    assert_eq!((run.rows_read, run.rows_loaded, run.version), (1, 1, Some(1)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

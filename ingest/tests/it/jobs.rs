@@ -300,3 +300,72 @@ fn schedules_are_checked_offline() {
         ]
     );
 }
+
+const LATE: &str = r#"version = 1
+name = "late"
+table = "trade.days"
+source = { kind = "csv", path = "days.csv" }
+mode = "replace"
+"#;
+
+fn promising(name: &str, period: &str) -> String {
+    let promise =
+        format!("freshness = {{ period = \"{period}\", grace_working_days = 1, column = \"at\" }}\ncolumns = [");
+    table(name)
+        .replace("columns = [", &promise)
+        .replace("{ name = \"name\", type = \"text\"", "{ name = \"at\", type = \"timestamp\"")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_overdue_is_recorded_and_told_of_once_although_nothing_is_loaded() {
+    let clock = SetClock::at("2024-09-27T12:00:00+08:00");
+    let (days, years) = (promising("days", "daily"), promising("years", "yearly"));
+    let lake = Lake::open_at(
+        &[
+            ("tables/trade.days.toml", days.as_bytes()),
+            ("tables/trade.years.toml", years.as_bytes()),
+            ("pipelines/late.toml", LATE.as_bytes()),
+            // In China that is the 27th.
+            ("days.csv", b"id,at\n1,2024-09-26T20:00:00Z\n2,\n"),
+        ],
+        clock.clone(),
+    )
+    .await;
+    lake.load("late").await.unwrap();
+    let hook = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let to_hook = Outbox::open(&format!("http://{}/in", hook.local_addr().unwrap()), None).unwrap();
+    let hook = tokio::spawn(receive(hook, 2, true));
+    let ingest = lake.ingest.clone().observed_by(vec![Arc::new(FailureWebhook::new(to_hook.clone()))]);
+    let jobs = Jobs::try_new(ingest.clone(), JobOptions::default()).unwrap();
+    assert!(!jobs.is_empty(), "no pipeline is scheduled, and yet there is something to look at");
+    let nothing: [String; 0] = [];
+    // The 28th is a Saturday, the 29th a Sunday that is worked: the grace ends with it.
+    assert_eq!(run_due(&jobs).await, nothing);
+    clock.advance(TimeDelta::days(2));
+    assert_eq!(run_due(&jobs).await, nothing);
+    clock.advance(TimeDelta::days(1));
+    let message = "`trade.days` has data up to 2024-09-27, newer ones were due by 2024-09-29";
+    assert_eq!(run_due(&jobs).await, [format!("_freshness: {message}")]);
+    assert_eq!(run_due(&jobs).await, nothing);
+    clock.advance(TimeDelta::days(1));
+    assert_eq!(run_due(&jobs).await, nothing, "it was told of yesterday");
+    let other = Jobs::try_new(lake.ingest.clone(), JobOptions::default()).unwrap();
+    assert_eq!(run_due(&other).await, nothing, "another process finds the record");
+    let found = xiangyun_ingest::freshness::freshness(lake.ingest.engine()).await.unwrap();
+    let found: Vec<_> = found.iter().map(|table| (table.table.to_string(), table.state.code())).collect();
+    assert_eq!(found, [("trade.days".to_owned(), "STALE"), ("trade.years".to_owned(), "NO_DATA")]);
+
+    // Newer data, and a later day for which no working days are published: no guess.
+    lake.write("days.csv", b"id,at\n1,2098-01-05T00:00:00Z\n");
+    lake.load("late").await.unwrap();
+    clock.advance(TimeDelta::days(1));
+    let told = run_due(&jobs).await;
+    assert!(told.len() == 1 && told[0].starts_with("_freshness: calendar_missing: "), "{told:?}");
+    to_hook.close(Duration::from_secs(20)).await;
+    let hook = hook.await.unwrap();
+    let events: Vec<_> = hook.iter().map(|(_, message)| message["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["table.overdue", "table.overdue"]);
+    assert_eq!(hook[0].1["run"]["error"], message);
+    let runs = "select table_name, status, trigger from system.runs where pipeline = '_freshness' order by started_at";
+    assert_eq!(lake.sql(runs).await, [["trade.days", "failed", "freshness"], ["trade.days", "failed", "freshness"]]);
+}

@@ -28,6 +28,7 @@ mod push;
 mod quarantine;
 mod query_log;
 mod redo;
+mod roundtrip;
 mod stress;
 mod twin;
 mod workspace;

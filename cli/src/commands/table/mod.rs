@@ -1,3 +1,4 @@
+mod freshness;
 mod maintain;
 
 use arrow::array::RecordBatch;
@@ -13,6 +14,7 @@ use crate::session::Session;
 /// Looks at tables, or looks after them.
 pub(super) async fn run(session: &Session, args: TableArgs) -> anyhow::Result<()> {
     match args.command {
+        TableCommand::Freshness => freshness::run(session).await,
         TableCommand::Optimize { names, dry_run } => maintain::optimize(session, &names, dry_run).await,
         TableCommand::Vacuum { names, retention, unsafe_retention, consent } => {
             maintain::vacuum(session, &names, retention, unsafe_retention, consent).await
@@ -141,7 +143,7 @@ pub(crate) fn facts(detail: &TableDetail) -> Vec<String> {
     lines
 }
 
-fn yes(yes: bool) -> &'static str {
+pub(super) fn yes(yes: bool) -> &'static str {
     if yes { "yes" } else { "no" }
 }
 

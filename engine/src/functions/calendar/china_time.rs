@@ -26,7 +26,7 @@ const fn summer(from_seconds: i64, to_seconds: i64) -> (i64, i64) {
 /// The day, counted from 1970-01-01, that a timestamp in microseconds lies in. With a zone the timestamp is an
 /// instant and the day is China's; without one it is a reading of a clock in China and keeps its day.
 #[inline]
-pub(crate) fn china_date(micros: i64, has_zone: bool) -> i32 {
+pub fn china_date(micros: i64, has_zone: bool) -> i32 {
     let local = match has_zone {
         false => micros,
         true => micros.saturating_add(CHINA_OFFSET_MICROS).saturating_add(summer_offset(micros)),

@@ -8,6 +8,7 @@ mod work_calendar;
 mod working_intervals;
 mod written_date;
 
+pub use china_time::china_date as china_day;
 pub use error::CalendarError;
 pub use notice::{CalendarDayDef, CalendarYearDef};
 pub(crate) use sql::china_date;

@@ -93,7 +93,8 @@ pub struct FoundInRule {
     pub share: Share,
 }
 
-/// What an agency says of the rows it sent. Numbers stand in the pipeline, or in a file beside each source file.
+/// What an agency says of the rows it sent. Numbers stand in the pipeline, in a file beside each
+/// source file, or in its footer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ControlTotalRule {
@@ -106,6 +107,10 @@ pub struct ControlTotalRule {
     /// What is put behind a source file's name to give that of its control file, as in `.ctl`. In it stands `rows=100`, or
     /// `rows=100` and `sum=123.45`, each on a line of its own.
     pub file_suffix: Option<String>,
+    /// What finds the numbers in the footer of each source file: a regular expression with the groups `rows` and `sum`, or
+    /// one of them, as in `合计,,(?<sum>[0-9.,]+)`. It is looked for in each line of the footer; where the file was split
+    /// into columns already, in the values with commas between them.
+    pub footer: Option<String>,
 }
 
 /// What to do where a check of a load does not hold. Its rows cannot be told apart, so that none is rejected.

@@ -9,7 +9,9 @@ use xiangyun_engine::clock::system_clock;
 use xiangyun_engine::functions::Reference;
 use xiangyun_engine::project::{Diagnostic, Diagnostics, Document, Project, load_folder, nearest};
 
-use super::definition::{BatchCheckDef, BatchRule, CheckRule, Duplicates, OnChangedFile, PipelineDef, WriteMode};
+use super::definition::{
+    BatchCheckDef, BatchRule, CheckRule, ControlTotalRule, Duplicates, OnChangedFile, PipelineDef, WriteMode,
+};
 use super::statement;
 use crate::check::{CheckContext, CheckKey, compile, gather, written_faults};
 use crate::connection::ConnectionDef;
@@ -231,6 +233,11 @@ fn check_connection(document: &Document<PipelineDef>, connections: &[Document<Co
     Some(fault.with_hint(hint))
 }
 
+/// Whether each file has a total of its own.
+fn is_of_files(control: &ControlTotalRule) -> bool {
+    control.file_suffix.is_some() || control.footer.is_some()
+}
+
 /// What is wrong with a check of the load as a whole, and what to do.
 fn batch_faults(
     project: &Project,
@@ -240,7 +247,11 @@ fn batch_faults(
 ) -> Vec<(String, Option<String>)> {
     let mut faults: Vec<_> = gather(check, table).err().into_iter().collect();
     match &check.rule {
-        BatchRule::ControlTotal(control) if control.file_suffix.is_some() && def.transform.is_some() => {
+        BatchRule::ControlTotal(control) if control.footer.is_some() && !def.source.has_footer() => {
+            let hint = "declare it in the source, as in `footer = \"合计\"`".to_owned();
+            faults.push(("the source declares no `footer` in which the numbers could stand".into(), Some(hint)));
+        }
+        BatchRule::ControlTotal(control) if is_of_files(control) && def.transform.is_some() => {
             let hint = "give `rows` or `sum`, which are compared with what the transform gives".to_owned();
             faults.push(("the rows of a transform are not those of a file".into(), Some(hint)));
         }

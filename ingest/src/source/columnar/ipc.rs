@@ -12,6 +12,9 @@ use crate::source::SourceError;
 
 const MAGIC: &[u8; 6] = b"ARROW1";
 
+/// The widest alignment that writers use.
+const MOST_ALIGNMENT: u64 = 64;
+
 /// What stands before a message, unless it is of the first version of the format.
 const CONTINUATION: u32 = u32::MAX;
 
@@ -40,13 +43,28 @@ pub(super) fn read(mut content: File, check: impl Fn(u64) -> Result<(), SourceEr
     } else if start.starts_with(b"FEA1") {
         return Err(damaged("it is Feather of the first version, which is not read any more: write it again"));
     }
-    let first = if is_file { 8 } else { 0 };
+    let first = if is_file { behind_padding(&mut content)? } else { 0 };
     content.seek(SeekFrom::Start(first))?;
     let mut input = BufReader::new(content);
     let rows = walk(&mut input, first, size, check)?;
     input.seek(SeekFrom::Start(first))?;
     let batches = StreamReader::try_new(input, None)?;
     Ok(Reading { schema: batches.schema(), rows, batches: Box::new(batches) })
+}
+
+/// Where the first message of a file stands: behind the magic and its padding, which reaches to a multiple of the
+/// writer's alignment.
+fn behind_padding(content: &mut File) -> std::io::Result<u64> {
+    let (mut at, mut word) = (8, [0; 8]);
+    content.seek(SeekFrom::Start(at))?;
+    while at < MOST_ALIGNMENT {
+        content.read_exact(&mut word)?;
+        if word != [0; 8] {
+            break;
+        }
+        at += 8;
+    }
+    Ok(at)
 }
 
 /// Goes along the messages to the end mark; the rows of all batches.

@@ -79,6 +79,10 @@ impl OpenFile for CsvFile {
         Ok(Box::new(CsvBatches { file: self.clone(), reader: Some(reader), held_back, tally }))
     }
 
+    fn footer(&self) -> Vec<String> {
+        self.left_out.lock().unwrap_or_else(PoisonError::into_inner).footer.clone()
+    }
+
     fn notes(&self) -> Vec<String> {
         self.left_out.lock().unwrap_or_else(PoisonError::into_inner).notes(&self.record().path, Unit::Line)
     }
@@ -140,9 +144,7 @@ impl CsvBatches {
         self.held_back.each().for_each(|batch| self.tally.add(batch));
         let path = || self.file.record().path.clone();
         let mut left_out = reader.left_out().clone();
-        if cut.rows > 0 {
-            (left_out.footer_rows, left_out.footer_from) = (cut.rows, cut.from);
-        }
+        cut.enter(&mut left_out);
         if self.tally.rows == 0 {
             return Err(SourceError::NoRows { path: path() });
         }

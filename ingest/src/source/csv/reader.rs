@@ -310,6 +310,9 @@ impl Reader {
             let ended = self.text.has_ended();
             match line_end(rest, at, ended) {
                 Some(bytes) if bytes > 0 || (ended && at > 0) => {
+                    if self.left_out.footer_from.is_some() {
+                        self.left_out.keep_footer(&self.text.rest()[..at]);
+                    }
                     self.advance(at + bytes, 1);
                     return Ok(());
                 }

@@ -254,6 +254,10 @@ impl OpenFile for Sheet {
         apart::batches(&self.record.path, KIND, move |sink| own.read(sink))
     }
 
+    fn footer(&self) -> Vec<String> {
+        self.left_out.lock().unwrap_or_else(PoisonError::into_inner).footer.clone()
+    }
+
     fn notes(&self) -> Vec<String> {
         let path = &self.record.path;
         let place = match &self.header.rows {

@@ -36,6 +36,17 @@ pub(super) struct RowRules {
     pub(super) size_bytes: u64,
 }
 
+/// A row as text, with a comma between the cells from column A on.
+fn written(row: &Row) -> String {
+    let (mut text, mut column) = (String::new(), 0);
+    for (at, value) in &row.cells {
+        (column..*at).for_each(|_| text.push(','));
+        column = *at;
+        text.push_str(&value.text);
+    }
+    text
+}
+
 /// A sheet on its way to batches.
 pub(super) struct Batcher<'a> {
     rules: RowRules,
@@ -85,6 +96,7 @@ impl<'a> Batcher<'a> {
         self.last = row.number;
         if self.in_footer {
             self.left_out.footer_lines += 1;
+            self.left_out.keep_footer(&written(&row));
             return Ok(ControlFlow::Continue(()));
         }
         self.left_out.blank += blank;
@@ -94,6 +106,7 @@ impl<'a> Batcher<'a> {
         {
             self.in_footer = true;
             (self.left_out.footer_from, self.left_out.footer_lines) = (Some(row.number), 1);
+            self.left_out.keep_footer(&written(&row));
             return Ok(ControlFlow::Continue(()));
         }
         match self.fault(&row) {
@@ -115,9 +128,7 @@ impl<'a> Batcher<'a> {
             return Ok(self.left_out);
         }
         let cut = self.held_back.cut(self.rules.footer.rows);
-        if cut.rows > 0 {
-            (self.left_out.footer_rows, self.left_out.footer_from) = (cut.rows, cut.from);
-        }
+        cut.enter(&mut self.left_out);
         while let Some(batch) = self.held_back.pop(0) {
             if self.send(batch).is_break() {
                 return Ok(self.left_out);

@@ -30,7 +30,7 @@ pub(in crate::source) use find::{SourceFile, locate};
 pub(in crate::source) use inspect::{Inspected, inspect};
 
 use super::drift::{self, Drift};
-use super::{Batches, Source, SourceContext, SourceError, parallel};
+use super::{Batches, Footers, Source, SourceContext, SourceError, parallel};
 use crate::pipeline::FileLocation;
 
 /// How files of one kind become rows.
@@ -51,6 +51,11 @@ pub(in crate::source) trait OpenFile: Debug + Send + Sync {
     /// Its rows in [`Self::schema`], from the beginning. The reading fails with [`SourceError::Changed`] where the
     /// file is no longer the one that was hashed.
     fn batches(&self) -> Result<Batches, SourceError>;
+
+    /// The first lines of its footer, once it has been read to the end.
+    fn footer(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// What of it is in no row, once it has been read to the end.
     fn notes(&self) -> Vec<String> {
@@ -123,6 +128,10 @@ impl Source for Files {
         Ok(self.batches_of_files(Some(paths)))
     }
 
+    fn footers(&self) -> Footers {
+        self.files.iter().map(|file| (file.record().path.clone(), file.footer())).collect()
+    }
+
     fn notes(&self) -> Vec<String> {
         self.files.iter().flat_map(|file| file.notes()).collect()
     }
@@ -130,6 +139,14 @@ impl Source for Files {
     fn drift(&self) -> Drift {
         self.drift.clone()
     }
+}
+
+/// The first line of a file of text; its start where it is long.
+pub(in crate::source) fn first_line(file: &SourceFile) -> Result<String, SourceError> {
+    let (encoding, _) = inspect(file, None)?;
+    let mut text = Decoded::open(file, encoding)?;
+    text.fill()?;
+    Ok(text.rest().lines().next().unwrap_or_default().to_owned())
 }
 
 /// Names, sizes and times of the files that `location` means, archives as a whole; none where there are none, or where

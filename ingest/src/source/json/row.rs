@@ -135,8 +135,9 @@ impl Rows {
 
     fn append(&self, columns: &mut [StringBuilder], object: &IndexMap<String, Cow<'_, RawValue>>) {
         for (field, column) in self.schema.fields().iter().zip(columns) {
-            let value = object.get(field.name()).map(|value| plain(value));
-            column.append_option(value.filter(|value| value != "null" && !is_missing(value, &self.null_values)));
+            // The text "null" is a text: it may be a code, or a name.
+            let value = object.get(field.name()).filter(|value| value.get() != "null").map(|value| plain(value));
+            column.append_option(value.filter(|value| !is_missing(value, &self.null_values)));
         }
     }
 

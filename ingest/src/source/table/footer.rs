@@ -3,10 +3,12 @@
 
 use std::collections::VecDeque;
 
+use arrow::array::{Array, AsArray};
 use regex::Regex;
 
 use super::super::text::trimmed;
 use super::super::{SourceBatch, SourceError};
+use super::LeftOut;
 use crate::pipeline::FooterDef;
 
 /// Rows at the end that may be left out by their number: so many are held back while a file is read.
@@ -65,6 +67,18 @@ pub(in crate::source) struct Cut {
     pub(in crate::source) rows: u64,
     /// The line of the first of them.
     pub(in crate::source) from: Option<u64>,
+    /// What they say, the first of them first.
+    texts: Vec<String>,
+}
+
+impl Cut {
+    /// Enters the rows into what was left out of the file.
+    pub(in crate::source) fn enter(self, left_out: &mut LeftOut) {
+        if self.rows > 0 {
+            (left_out.footer_rows, left_out.footer_from) = (self.rows, self.from);
+            self.texts.iter().for_each(|text| left_out.keep_footer(text));
+        }
+    }
 }
 
 impl HeldBack {
@@ -89,10 +103,12 @@ impl HeldBack {
         let mut cut = Cut::default();
         for batch in self.batches.iter_mut().rev() {
             for _ in cut.rows..rows as u64 {
-                let Some(line) = remove_last(batch) else { break };
-                cut = Cut { rows: cut.rows + 1, from: Some(line) };
+                let Some((line, text)) = remove_last(batch) else { break };
+                (cut.rows, cut.from) = (cut.rows + 1, Some(line));
+                cut.texts.push(text);
             }
         }
+        cut.texts.reverse();
         cut
     }
 }
@@ -101,16 +117,18 @@ fn rows_of(batch: &SourceBatch) -> usize {
     batch.batch.num_rows() + batch.unreadable.len()
 }
 
-/// Removes the row on the greatest line, readable or not.
-fn remove_last(batch: &mut SourceBatch) -> Option<u64> {
+/// Removes the row on the greatest line, readable or not; gives its line and what it says.
+fn remove_last(batch: &mut SourceBatch) -> Option<(u64, String)> {
     let readable = batch.lines.values().last().copied();
     let unreadable = batch.unreadable.last().map(|row| row.line);
     if unreadable > readable {
-        batch.unreadable.pop();
-        return unreadable;
+        return batch.unreadable.pop().map(|row| (row.line, row.raw));
     }
     let rows = batch.lines.len().checked_sub(1)?;
+    let values = batch.batch.columns().iter().filter_map(|column| column.as_string_opt::<i32>());
+    let values: Vec<_> = values.map(|column| if column.is_null(rows) { "" } else { column.value(rows) }).collect();
+    let text = values.join(",");
     batch.batch = batch.batch.slice(0, rows);
     batch.lines = batch.lines.slice(0, rows);
-    readable
+    readable.map(|line| (line, text))
 }

@@ -1,5 +1,7 @@
 //! What of a file is in no row: counted, so that a run can say so.
 
+use super::super::text::truncated;
+
 /// What the places of a file are counted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::source) enum Unit {
@@ -22,12 +24,25 @@ pub(in crate::source) struct LeftOut {
     pub(in crate::source) footer_rows: u64,
     /// The line on which the footer begins.
     pub(in crate::source) footer_from: Option<u64>,
+    /// The text of the footer's first lines; of a row that was split, its values with commas between them.
+    pub(in crate::source) footer: Vec<String>,
     /// Rows with fewer fields than the header, and rows with empty fields beyond it.
     pub(in crate::source) padded: u64,
     pub(in crate::source) shortened: u64,
 }
 
+/// Lines of a footer that are kept, and bytes of each.
+const FOOTER_KEPT: usize = 20;
+const FOOTER_LINE_BYTES: usize = 4 << 10;
+
 impl LeftOut {
+    /// Keeps a line of the footer, for those who look for totals in it.
+    pub(in crate::source) fn keep_footer(&mut self, line: &str) {
+        if self.footer.len() < FOOTER_KEPT {
+            self.footer.push(truncated(line, FOOTER_LINE_BYTES).into());
+        }
+    }
+
     /// What a run's record says about `file`; nothing where every line is a row or the header.
     pub(in crate::source) fn notes(&self, file: &str, unit: Unit) -> Vec<String> {
         let (line, lines) = match unit {

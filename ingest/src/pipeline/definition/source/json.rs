@@ -31,4 +31,19 @@ pub struct JsonSource {
     pub null_values: Vec<String>,
 }
 
+impl JsonSource {
+    /// The files at `path`, with every other key as if it were left out.
+    pub fn at(path: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            connection: None,
+            entries: None,
+            expanded_limit_gib: None,
+            records: None,
+            flatten: false,
+            null_values: Vec::new(),
+        }
+    }
+}
+
 located!(JsonSource);

@@ -117,6 +117,15 @@ impl SourceDef {
         matches!(self, Self::Push(_))
     }
 
+    /// Whether it says where the rows of a file end.
+    pub(crate) fn has_footer(&self) -> bool {
+        match self {
+            Self::Csv(csv) => csv.footer.is_some(),
+            Self::Excel(excel) => excel.footer.is_some(),
+            _ => false,
+        }
+    }
+
     /// Where its files are; none for a source of another kind.
     pub fn location(&self) -> Option<FileLocation<'_>> {
         match self {
