@@ -215,7 +215,7 @@ impl Ingest {
             let Some(table) = self.engine.project().table(&document.def.table) else { continue };
             let (past, _) = self.committer.past_loads(&table.def).await?;
             let is_wanted = |load: &PastLoad| load.run_id == run_id && load.pipeline == document.def.name;
-            let Some(redo) = past.into_iter().find(is_wanted) else { continue };
+            let Some(redo) = past.iter().find(|load| is_wanted(load)).cloned() else { continue };
             let (engine, committer, sources) = (&self.engine, &self.committer, self.source_context());
             let (pipeline, observers) = (Arc::clone(&document.def), &self.observers);
             let (redo, replay, pushed) = (Some(redo), None, None);

@@ -141,7 +141,7 @@ impl Catalog {
             for table in list(schema).await.map_err(explain)?.common_prefixes {
                 let name = table.filename().and_then(|table| TableName::try_new(&schema_name, table).ok());
                 let Some(name) = name.filter(|name| !names.contains(name)) else { continue };
-                if self.slot(&name).log.list(None).await?.latest().is_some() {
+                if self.slot(&name).log.latest().await?.is_some() {
                     names.insert(name);
                 }
             }

@@ -11,6 +11,7 @@ use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt};
+use serde::Deserialize;
 
 use super::error::CatalogError;
 use super::table_name::TableName;
@@ -19,6 +20,9 @@ use crate::storage::{Storage, StorageError};
 
 /// Folder of the logs that Xiangyun keeps for itself. No table's schema can be called so.
 const INTERNAL: &str = "_xiangyun";
+
+/// Commits that a state is brought forward by before it is loaded anew: several checkpoints.
+const WORN_AFTER: u64 = 500;
 
 /// A table's Delta log. The committer in `ingest` opens logs through it too, so that what readers refuse to read,
 /// writers refuse to extend.
@@ -52,6 +56,12 @@ impl LogListing {
     pub fn versions(&self) -> impl DoubleEndedIterator<Item = u64> + '_ {
         self.commits.keys().copied()
     }
+}
+
+/// The hint beside the log that names its last checkpoint.
+#[derive(Deserialize)]
+struct LastCheckpoint {
+    version: u64,
 }
 
 impl TableLog {
@@ -127,9 +137,29 @@ impl TableLog {
         Ok(LogListing { commits })
     }
 
+    /// The newest version, or `None` where nothing was ever committed. What is listed does not grow with the log: it is
+    /// what came since the last checkpoint.
+    pub async fn latest(&self) -> Result<Option<u64>> {
+        if let Some(checkpoint) = self.last_checkpoint().await {
+            // The checkpoint's own commit is among them, and proves that the hint is of this log.
+            let since = self.list(checkpoint.version.checked_sub(1)).await?;
+            if since.versions().next() == Some(checkpoint.version) {
+                return Ok(since.latest());
+            }
+        }
+        Ok(self.list(None).await?.latest())
+    }
+
+    /// What deltalake noted of the last checkpoint. A hint that is missing, broken or out of reach is none.
+    async fn last_checkpoint(&self) -> Option<LastCheckpoint> {
+        let path = self.folder().join("_last_checkpoint");
+        let bytes = self.storage.store.get(&path).await.ok()?.bytes().await.ok()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+
     /// The newest state, or `None` where nothing was ever committed.
     pub async fn load(&self) -> Result<Option<DeltaTableState>> {
-        let Some(latest) = self.list(None).await?.latest() else { return Ok(None) };
+        let Some(latest) = self.latest().await? else { return Ok(None) };
         let loaded = DeltaTableState::try_new(self.log_store.as_ref(), Some(latest)).await;
         match loaded {
             Ok(state) => Ok(Some(state)),
@@ -157,11 +187,23 @@ impl TableLog {
         }
     }
 
+    /// Whether a state that was brought from version `from` to `to` should be loaded anew. deltalake lists the log from the
+    /// checkpoint on that a state was first loaded from, so that one that is kept for years would list all of it for each
+    /// commit.
+    pub fn is_worn(from: u64, to: u64) -> bool {
+        (from + 1) / WORN_AFTER != (to + 1) / WORN_AFTER
+    }
+
     /// Brings `state` up to the newest commit; one list request where there is none.
     pub async fn refresh(&self, state: &mut DeltaTableState) -> Result<()> {
         let known = state.version();
         let Some(latest) = self.list(Some(known)).await?.latest() else { return Ok(()) };
-        match state.update(self.log_store.as_ref(), Some(latest)).await {
+        let updated = if Self::is_worn(known, latest) {
+            DeltaTableState::try_new(self.log_store.as_ref(), Some(latest)).await.map(|new| *state = new)
+        } else {
+            state.update(self.log_store.as_ref(), Some(latest)).await
+        };
+        match updated {
             Ok(()) => Ok(()),
             Err(error) => Err(self.diagnose(Some(known), error.into()).await),
         }

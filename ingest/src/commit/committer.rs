@@ -10,16 +10,17 @@ use deltalake::DeltaTableError;
 use deltalake::kernel::Transaction;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
 use deltalake::table::state::DeltaTableState;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 use uuid::Uuid;
-use xiangyun_engine::catalog::{RUN_KEY, ResolvedRows, RunRecord, RunSource, TableDef};
+use xiangyun_engine::catalog::{RUN_KEY, RunRecord, TableDef, TableLog};
 use xiangyun_engine::storage::Storage;
 use xiangyun_engine::{ErrorKind, Result};
 
 use super::edit::{Append, AppendInPlace, Edit, History, Keyed, LastCounts, Match, Replace, TakenOut, runtime};
 use super::error::{CommitError, refused};
-use super::past::{PastLoad, PastLoads, is_same_source};
+use super::past::{PastLoad, PastLoads, read_load};
 use super::schema::schema_actions;
 use super::spool::SpooledRows;
 use super::target::Target;
@@ -34,7 +35,7 @@ const MAX_DOUBLINGS: u32 = 7;
 
 /// Names a commit, so that it is made once however often it is asked for. The log keeps the latest version of each
 /// application id.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Idempotency {
     /// Who commits what: `xiangyun/<pipeline>/<sha256>` for an append, `xiangyun/<pipeline>` for a replacement.
     pub app_id: String,
@@ -80,6 +81,8 @@ pub struct Committer {
 
 struct Inner {
     storage: Storage,
+    /// Names the process in commits of which there are too many to keep the name of each.
+    process: Uuid,
     /// By table; the lock is the queue, its content a cache of the log.
     queues: Mutex<HashMap<String, Arc<AsyncMutex<Option<DeltaTableState>>>>>,
     /// By table: the loads that its log tells of.
@@ -138,6 +141,7 @@ impl Committer {
         Self {
             inner: Arc::new(Inner {
                 storage,
+                process: Uuid::now_v7(),
                 queues: Mutex::default(),
                 pasts: Mutex::default(),
                 runtime: OnceLock::new(),
@@ -231,14 +235,52 @@ impl Committer {
         Ok(Arc::clone(self.inner.runtime.get_or_init(|| made)))
     }
 
+    /// The name of one of very many commits to one log: `what` with this process, and `content`.
+    ///
+    /// Checkpoints keep a version of each application id for ever, so that a name for each commit would make them grow
+    /// with the history. That the log keeps the latest one only is enough here: commits of a process to a table queue,
+    /// and whether one was made is asked before the next begins.
+    pub(crate) fn name(&self, what: &str, content: &str) -> Idempotency {
+        Idempotency {
+            app_id: format!("{what}/{}", self.inner.process),
+            version: version_of(Sha256::digest(content).into()),
+        }
+    }
+
     /// The loads of `table` that committed, oldest first, and the version up to which they are told; `None` for a
-    /// table that does not exist.
-    pub async fn past_loads(&self, table: &TableDef) -> Result<(Vec<PastLoad>, Option<u64>)> {
+    /// table that does not exist. Of pushes only the newest are among them: [`Self::pushed_before`] knows more.
+    pub async fn past_loads(&self, table: &TableDef) -> Result<(Arc<Vec<PastLoad>>, Option<u64>)> {
         let target = Target::of_table(&self.inner.storage, table);
         let past = self.past(target.label());
         let mut past = past.lock().await;
         past.refresh(&target.log).await?;
-        Ok((past.loads().to_vec(), past.read_to()))
+        Ok((Arc::clone(past.loads()), past.read_to()))
+    }
+
+    /// Which of the requests called `names` were pushed to `table` through `pipeline` in the last
+    /// [`KEYS_FOR`](super::KEYS_FOR) days, with the version that has their rows; and the version up to which that is told.
+    pub(crate) async fn pushed_before(
+        &self,
+        table: &TableDef,
+        pipeline: &str,
+        names: impl Iterator<Item = &str> + Send,
+    ) -> Result<(HashMap<String, u64>, Option<u64>)> {
+        let target = Target::of_table(&self.inner.storage, table);
+        let past = self.past(target.label());
+        let mut past = past.lock().await;
+        past.refresh(&target.log).await?;
+        let known = names.filter_map(|name| Some((name.to_owned(), past.keys().get(pipeline, name)?)));
+        Ok((known.collect(), past.read_to()))
+    }
+
+    /// The load that made `version` of `table`.
+    ///
+    /// # Errors
+    /// [`CommitError::NoLoad`] where something else made it.
+    pub(crate) async fn load_of(&self, table: &TableDef, version: u64) -> Result<PastLoad> {
+        let target = Target::of_table(&self.inner.storage, table);
+        let load = read_load(&target.log, version).await?;
+        Ok(load.ok_or_else(|| CommitError::NoLoad { table: target.label().into(), version })?)
     }
 
     fn past(&self, label: &str) -> Arc<AsyncMutex<PastLoads>> {
@@ -254,17 +296,8 @@ impl Committer {
         let past = self.past(change.target.label());
         let mut past = past.lock().await;
         past.refresh(&change.target.log).await?;
-        let is_same = |load: &&PastLoad| {
-            let shares = |source: &RunSource| run.sources.iter().any(|own| is_same_source(own, source));
-            load.pipeline == run.pipeline
-                && seen.is_none_or(|seen| load.version > seen)
-                && (load.sources.iter().any(shares) || takes_up_same(&load.resolves, &run.resolves))
-        };
-        match past.loads().iter().find(is_same) {
-            Some(load) => {
-                let (table, run) = (change.target.label().into(), load.run_id.clone());
-                Err(CommitError::Overtaken { table, run }.into())
-            }
+        match past.overtaking(run, seen) {
+            Some(run) => Err(CommitError::Overtaken { table: change.target.label().into(), run }.into()),
             None => Ok(()),
         }
     }
@@ -276,7 +309,7 @@ impl Committer {
         let mut cached = queue.lock().await;
         refresh(&target, &mut cached).await?;
         let Some(state) = cached.as_ref() else { return Ok(None) };
-        Ok(find_commit(&target, state, idempotency).await?.map(|found| found.version))
+        Ok(self.find_commit(&target, state, idempotency).await?.map(|found| found.version))
     }
 
     /// The newest state of a table; none where it does not exist.
@@ -293,14 +326,15 @@ impl Committer {
         for attempt in 0..MAX_ATTEMPTS {
             refresh(change.target, &mut cached).await?;
             if let Some(state) = cached.as_ref()
-                && let Some(found) = find_commit(change.target, state, change.idempotency).await?
+                && let Some(found) = self.find_commit(change.target, state, change.idempotency).await?
             {
                 return Ok(outcome_of(&found, change));
             }
             self.check_seen(change).await?;
             match try_commit(change, cached.as_ref()).await {
                 Ok(Attempt::Done(version, state)) => {
-                    *cached = state;
+                    let from = cached.as_ref().map_or(version, DeltaTableState::version);
+                    *cached = state.filter(|_| !TableLog::is_worn(from, version));
                     self.inner
                         .touched
                         .lock()
@@ -335,28 +369,42 @@ impl Committer {
     ) -> Result<CommitOutcome> {
         if refresh(change.target, cached).await.is_ok()
             && let Some(state) = cached.as_ref()
-            && let Ok(Some(found)) = find_commit(change.target, state, change.idempotency).await
+            && let Ok(Some(found)) = self.find_commit(change.target, state, change.idempotency).await
         {
             return Ok(outcome_of(&found, change));
         }
         Err(error)
     }
 
+    /// Whether the log knows `wanted`: its checkpoints do for ever. Which commit that was is told by the loads that are
+    /// known, and not looked for in a log that may be long.
+    async fn find_commit(
+        &self,
+        target: &Target,
+        state: &DeltaTableState,
+        wanted: &Idempotency,
+    ) -> Result<Option<Found>> {
+        let latest = state
+            .transaction_version(target.log.log_store().as_ref(), &wanted.app_id)
+            .await
+            .map_err(|error| refused(target, error))?;
+        if latest != Some(wanted.version) {
+            return Ok(None);
+        }
+        let past = self.past(target.label());
+        let mut past = past.lock().await;
+        past.refresh(&target.log).await?;
+        Ok(Some(match past.named(wanted) {
+            Some(load) => Found { version: load.version, run_id: Some(load.run_id.clone()) },
+            // No load but upkeep, or its commit was cleaned up by another tool.
+            None => Found { version: state.version(), run_id: None },
+        }))
+    }
+
     fn queue(&self, label: &str) -> Arc<AsyncMutex<Option<DeltaTableState>>> {
         let mut queues = self.inner.queues.lock().unwrap_or_else(PoisonError::into_inner);
         queues.entry(label.to_string()).or_default().clone()
     }
-}
-
-/// Whether both took up one and the same rejected row.
-fn takes_up_same(one: &[ResolvedRows], other: &[ResolvedRows]) -> bool {
-    let meets = |(first, last): &(u64, u64), rows: &ResolvedRows| {
-        rows.rows.iter().any(|(start, end)| start <= last && first <= end)
-    };
-    one.iter().any(|own| {
-        let others = other.iter().filter(|rows| rows.run_id == own.run_id);
-        others.into_iter().any(|rows| own.rows.iter().any(|stretch| meets(stretch, rows)))
-    })
 }
 
 async fn refresh(target: &Target, cached: &mut Option<DeltaTableState>) -> Result<()> {
@@ -388,49 +436,11 @@ fn outcome_of(found: &Found, change: &Change<'_>) -> CommitOutcome {
     }
 }
 
-async fn find_commit(target: &Target, state: &DeltaTableState, wanted: &Idempotency) -> Result<Option<Found>> {
-    let latest = state
-        .transaction_version(target.log.log_store().as_ref(), &wanted.app_id)
-        .await
-        .map_err(|error| refused(target, error))?;
-    if latest != Some(wanted.version) {
-        return Ok(None);
-    }
-    for version in target.log.list(None).await?.versions().rev().filter(|version| *version <= state.version()) {
-        let bytes = target.log.read_commit(version).await?;
-        let lines = || bytes.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice::<Line>(line).ok());
-        if lines().filter_map(|line| line.txn).any(|txn| txn.app_id == wanted.app_id && txn.version == wanted.version) {
-            let run_id = lines().find_map(|line| line.commit_info?.run).map(|run| run.run_id);
-            return Ok(Some(Found { version, run_id }));
-        }
-    }
-    // The commit's own file was cleaned up by another tool; a checkpoint still knows the transaction.
-    Ok(Some(Found { version: state.version(), run_id: None }))
-}
-
-#[derive(Deserialize)]
-struct Line {
-    txn: Option<Txn>,
-    #[serde(rename = "commitInfo")]
-    commit_info: Option<Info>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Txn {
-    app_id: String,
-    version: i64,
-}
-
-#[derive(Deserialize)]
-struct Info {
-    #[serde(rename = "xiangyun.run")]
-    run: Option<RunId>,
-}
-
-#[derive(Deserialize)]
-struct RunId {
-    run_id: String,
+/// 63 bits of a hash: Delta's versions are signed.
+pub(crate) fn version_of(hash: [u8; 32]) -> i64 {
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash[..8]);
+    i64::from_be_bytes(first) & i64::MAX
 }
 
 /// One attempt against the version that `state` is at.

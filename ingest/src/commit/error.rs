@@ -34,6 +34,22 @@ pub enum CommitError {
         /// The cause.
         source: BoxError,
     },
+    /// What is known of past loads could not be written or read.
+    #[error("cannot put down what is known of the loads of `{table}`, or read it")]
+    Digest {
+        /// The table.
+        table: String,
+        /// The cause.
+        source: BoxError,
+    },
+    /// A version that was to be a load's.
+    #[error("version {version} of `{table}` tells of no load")]
+    NoLoad {
+        /// The table.
+        table: String,
+        /// The version.
+        version: u64,
+    },
     /// Rows could not be kept on the local disk.
     #[error("cannot keep rows of `{table}` on the local disk")]
     Spool {
@@ -102,7 +118,12 @@ impl Classify for CommitError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Schema { .. } | Self::Evolution { .. } => ErrorKind::InvalidInput,
-            Self::Encode { .. } | Self::Refused { .. } | Self::Edit { .. } | Self::Spool { .. } => ErrorKind::Internal,
+            Self::Encode { .. }
+            | Self::Digest { .. }
+            | Self::NoLoad { .. }
+            | Self::Refused { .. }
+            | Self::Edit { .. }
+            | Self::Spool { .. } => ErrorKind::Internal,
             Self::Busy { .. } | Self::Overtaken { .. } | Self::Moved { .. } => ErrorKind::Conflict,
             Self::Gone { .. } => ErrorKind::NotFound,
         }

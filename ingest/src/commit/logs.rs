@@ -99,20 +99,21 @@ impl QuarantineWriter {
     pub async fn commit(self, committer: &Committer) -> Result<u64> {
         let files = self.writer.finish().await?;
         if files.rows() > 0 || files.files() > 0 {
-            append(committer, &self.target, files, once(format!("xiangyun/{QUARANTINE}/{}", self.run_id))).await?;
+            let name = committer.name(&format!("xiangyun/{QUARANTINE}"), &self.run_id);
+            append(committer, &self.target, files, name).await?;
         }
         Ok(self.rows)
     }
 }
 
 impl Committer {
-    /// Appends a run's record to the runs log, once a run id.
+    /// Appends a run's record to the runs log; once, where nothing else was appended in between.
     pub async fn append_run(&self, run: &RunRecord) -> Result<()> {
         let target = Target::internal(self.storage(), RUNS, runs_schema());
         let mut writer = TableWriter::for_target(self.storage(), target.clone(), WriterOptions::default());
         writer.write(run_records_batch(std::slice::from_ref(run))?).await?;
         let files = writer.finish().await?;
-        append(self, &target, files, once(format!("xiangyun/{RUNS}/{}", run.run_id))).await?;
+        append(self, &target, files, self.name(&format!("xiangyun/{RUNS}"), &run.run_id)).await?;
         Ok(())
     }
 
@@ -126,10 +127,6 @@ impl Committer {
         append(self, &target, files, idempotency).await?;
         Ok(())
     }
-}
-
-fn once(app_id: String) -> Idempotency {
-    Idempotency { app_id, version: 1 }
 }
 
 async fn append(

@@ -43,8 +43,10 @@
 
 mod committer;
 mod compaction;
+mod digest;
 mod edit;
 mod error;
+mod keys;
 mod logs;
 mod partition;
 mod past;
@@ -59,10 +61,12 @@ mod streaming;
 mod target;
 mod writer;
 
+pub(crate) use committer::version_of;
 pub use committer::{CommitOutcome, CommitRequest, Committer, Idempotency, InPlace};
 pub use compaction::{Compacted, Pick, Small, Subject};
 pub use edit::TakenOut;
 pub use error::CommitError;
+pub use keys::KEYS_FOR;
 pub use logs::{QuarantineRow, QuarantineWriter};
 pub use past::PastLoad;
 pub(crate) use restoration::RestorePlan;

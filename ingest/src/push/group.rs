@@ -5,17 +5,16 @@ use std::sync::Arc;
 
 use arrow::datatypes::Schema;
 use tokio::sync::oneshot;
-use xiangyun_engine::catalog::{RunSource, TableDef};
+use xiangyun_engine::catalog::TableDef;
 use xiangyun_engine::project::nearest;
 use xiangyun_engine::{Error, ErrorKind, Result};
 
 use super::queue::Waiting;
 use super::{Answer, Push, PushError, PushReport, PushRows};
-use crate::commit::PastLoad;
 use crate::ingest::{Ingest, LoadOptions, LoadReport};
 use crate::pipeline::{PipelineDef, PushSource, SchemaPolicy, SourceDef};
 use crate::progress::Silent;
-use crate::run::{Run, RunError, pushed_before};
+use crate::run::{Run, RunError};
 use crate::source::{Pushed, SourceError};
 
 /// Loads of the same pushes, where another server takes some of them at the same time.
@@ -97,16 +96,16 @@ async fn together(
             Err(failed) => return Err(failed),
         };
         let (entries, pushed): (Vec<Entry>, Vec<Pushed>) = opened.into_iter().unzip();
-        let past = match ingest.committer().past_loads(&table).await {
-            Ok((past, _)) => past,
+        let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+        let known = match ingest.committer().pushed_before(&table, &pipeline.name, names.into_iter()).await {
+            Ok((known, _)) => known,
             Err(error) => return Err((error, entries)),
         };
-        let known = pushed_before(&past, &pipeline.name);
         let (mut fresh, mut sources) = (Vec::new(), Vec::new());
         for (entry, pushed) in entries.into_iter().zip(pushed) {
-            match known.get(entry.name.as_str()) {
-                Some((load, source)) => {
-                    let answer = loaded_before(load, source, &entry);
+            match known.get(&entry.name) {
+                Some(version) => {
+                    let answer = loaded_before(ingest, &table, *version, &entry).await;
                     entry.answer(&answer);
                 }
                 None => {
@@ -182,10 +181,12 @@ fn check_columns(pipeline: &PipelineDef, table: &TableDef, schema: &Schema) -> R
     })
 }
 
-/// The answer to a request that was loaded before.
-fn loaded_before(load: &PastLoad, source: &RunSource, entry: &Entry) -> Answer {
-    let (run_id, version) = (load.run_id.clone(), load.version);
-    if source.sha256 == entry.sha256 {
+/// The answer to a request that was loaded before, as `version`.
+async fn loaded_before(ingest: &Ingest, table: &TableDef, version: u64, entry: &Entry) -> Answer {
+    let load = ingest.committer().load_of(table, version).await.map_err(Arc::new)?;
+    let is_same = load.sources.iter().any(|source| source.path == entry.name && source.sha256 == entry.sha256);
+    let run_id = load.run_id;
+    if is_same {
         return Ok(PushReport { loaded: false, run_id, version, rows: None, rejects: Vec::new() });
     }
     let reused: Error = PushError::KeyReused { key: entry.push.key.clone(), run: run_id }.into();

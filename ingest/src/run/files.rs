@@ -148,6 +148,7 @@ mod tests {
     fn load(version: u64, files: &[(&str, &str)]) -> PastLoad {
         let sources = files.iter().map(|(path, sha256)| file(path, sha256)).collect();
         PastLoad {
+            names: Vec::new(),
             version,
             run_id: format!("r{version}"),
             pipeline: "p".into(),

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 use xiangyun_engine::catalog::{RunSource, TableDef};
 
+use crate::commit::version_of;
 use crate::pipeline::{PipelineDef, WriteMode};
 use crate::source::hex;
 
@@ -37,7 +38,7 @@ pub(super) fn identity(
         WriteMode::Replace | WriteMode::ReplacePartition => {
             let definition = serde_json::to_vec(&(pipeline, table, reads))?;
             let hash: [u8; 32] = Sha256::new().chain_update(content).chain_update(definition).finalize().into();
-            Identity { app_id, version: version(hash) }
+            Identity { app_id, version: version_of(hash) }
         }
     })
 }
@@ -46,21 +47,7 @@ pub(super) fn identity(
 pub(super) fn of_redo(pipeline: &str, run_id: &str, files: &[RunSource]) -> Identity {
     let mut content = Sha256::new();
     files.iter().for_each(|file| content.update(format!("{}\n", file.sha256)));
-    Identity { app_id: format!("xiangyun/{pipeline}/redo/{run_id}"), version: version(content.finalize().into()) }
-}
-
-/// The name of a commit of pushed requests: their names, whatever their content.
-pub(super) fn of_pushes(pipeline: &str, files: &[RunSource]) -> String {
-    let mut names = Sha256::new();
-    files.iter().for_each(|file| names.update(format!("{}\n", file.path)));
-    format!("xiangyun/{pipeline}/push/{}", hex(&names.finalize()))
-}
-
-/// 63 bits: Delta's versions are signed.
-fn version(hash: [u8; 32]) -> i64 {
-    let mut first = [0; 8];
-    first.copy_from_slice(&hash[..8]);
-    i64::from_be_bytes(first) & i64::MAX
+    Identity { app_id: format!("xiangyun/{pipeline}/redo/{run_id}"), version: version_of(content.finalize().into()) }
 }
 
 #[cfg(test)]

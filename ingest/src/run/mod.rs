@@ -40,7 +40,7 @@ use crate::source::{self, Source, SourceContext, SourceError};
 use drift::Shape;
 pub(crate) use error::RunError;
 use gate::{Gate, Judging};
-pub(crate) use push::{PushedRows, pushed_before};
+pub(crate) use push::PushedRows;
 use quarantine::{Quarantine, Samples};
 use reading::{Reading, Tally};
 pub(crate) use replay::Replay;

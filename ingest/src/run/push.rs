@@ -1,15 +1,15 @@
 //! Runs of rows that callers have sent.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use xiangyun_engine::Result;
-use xiangyun_engine::catalog::{RunSource, TableDef};
+use xiangyun_engine::catalog::TableDef;
 
+use super::Run;
 use super::task::{Loading, Task, some_of};
-use super::{Run, identity};
 use crate::check::{Finding, Places};
-use crate::commit::{Idempotency, InPlace, PastLoad, TakenOut};
+use crate::commit::{InPlace, TakenOut};
 use crate::ingest::LoadReport;
 use crate::source::Source;
 
@@ -32,12 +32,12 @@ impl Run<'_> {
         source: Arc<dyn Source>,
         report: &mut LoadReport,
     ) -> Result<Task> {
-        let (past, seen) = self.committer.past_loads(table).await?;
-        let known = pushed_before(&past, &self.pipeline.name);
+        let names = source.files().iter().map(|file| file.path.as_str());
+        let (known, seen) = self.committer.pushed_before(table, &self.pipeline.name, names).await?;
         let (mut read, mut version) = (Vec::new(), None);
         for file in source.files() {
             match known.get(file.path.as_str()) {
-                Some((load, _)) => version = version.max(Some(load.version)),
+                Some(known) => version = version.max(Some(*known)),
                 None => read.push(file.path.clone()),
             }
         }
@@ -46,21 +46,11 @@ impl Run<'_> {
             return Ok(Task::Nothing { version });
         }
         let source = some_of(source, &read);
-        let app_id = identity::of_pushes(&self.pipeline.name, source.files());
-        let idempotency = Idempotency { app_id, version: 1 };
+        let names: Vec<&str> = source.files().iter().map(|file| file.path.as_str()).collect();
+        let idempotency = self.committer.name(&format!("xiangyun/{}/push", self.pipeline.name), &names.join("\n"));
         let in_place = InPlace { taken: TakenOut::default(), also: Vec::new(), seen: Some(seen) };
         Ok(Task::Load(Box::new(Loading { source, idempotency, in_place })))
     }
-}
-
-/// The requests that `pipeline` has loaded, by the names of their files.
-pub(crate) fn pushed_before<'p>(
-    past: &'p [PastLoad],
-    pipeline: &str,
-) -> HashMap<&'p str, (&'p PastLoad, &'p RunSource)> {
-    let own = past.iter().filter(|load| load.pipeline == pipeline);
-    let sources = own.flat_map(|load| load.sources.iter().map(move |source| (load, source)));
-    sources.map(|(load, source)| (source.path.as_str(), (load, source))).collect()
 }
 
 /// Counts the rows of a batch that are loaded.

@@ -4,6 +4,7 @@
 mod checks;
 mod commit;
 mod containers;
+mod counting_store;
 mod databases;
 mod delimited;
 mod docs;
@@ -18,6 +19,7 @@ mod jobs;
 mod kill;
 mod lake;
 mod loads;
+mod long_log;
 mod maintain;
 mod messages;
 mod modes;

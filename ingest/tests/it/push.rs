@@ -9,14 +9,14 @@ use xiangyun_ingest::push::{Push, PushFormat, PushLimits, PushReport, PushRows, 
 use crate::loads::TABLE;
 use crate::workspace::Lake;
 
-const PIPELINE: &str = "version = 1\nname = \"pushed\"\ntable = \"market.trades\"\nmode = \"append\"\n\
+pub(crate) const PIPELINE: &str = "version = 1\nname = \"pushed\"\ntable = \"market.trades\"\nmode = \"append\"\n\
                         source = { kind = \"push\" }\n";
 
 async fn open(pipeline: &str) -> Lake {
     Lake::open(&[("tables/t.toml", TABLE.as_bytes()), ("pipelines/p.toml", pipeline.as_bytes())]).await
 }
 
-fn caller() -> Principal {
+pub(crate) fn caller() -> Principal {
     Principal::new("meter", "market", PrincipalClass::Batch)
 }
 
@@ -24,12 +24,12 @@ fn push(key: &str, format: PushFormat, body: &str) -> Push {
     Push { table: "market.trades".parse().unwrap(), key: key.into(), format, body: Bytes::from(body.to_owned()) }
 }
 
-fn json(key: &str, body: &str) -> Push {
+pub(crate) fn json(key: &str, body: &str) -> Push {
     push(key, PushFormat::Json, body)
 }
 
 /// Groups are closed by their number only, so that no test waits for a clock.
-fn limits(requests: usize) -> PushLimits {
+pub(crate) fn limits(requests: usize) -> PushLimits {
     PushLimits { interval: Duration::ZERO, requests, ..PushLimits::default() }
 }
 

@@ -1,7 +1,7 @@
 //! Many processes append to one table while others put its files together and read it: all succeed, counts are exact.
 //!
 //! `cargo test` makes a small round. `make test-stress` makes the full one: 16 processes with 100 appends each, on local
-//! files, with a compaction that never rests and four readers.
+//! files and on an S3-compatible server, with a compaction that never rests and four readers.
 
 use std::io::Read;
 use std::path::Path;
@@ -144,6 +144,15 @@ struct Round {
     readers: usize,
 }
 
+impl Round {
+    /// The round that the environment asks for; otherwise a small one of so many appends a process.
+    fn asked(appends: i64) -> Self {
+        let processes = number_of("STRESS_PROCESSES").unwrap_or(4);
+        let appends = number_of("STRESS_APPENDS").unwrap_or(appends);
+        Self { processes, appends, readers: if processes > 4 { 4 } else { 1 } }
+    }
+}
+
 fn number_of(variable: &str) -> Option<i64> {
     std::env::var(variable).ok().and_then(|text| text.parse().ok())
 }
@@ -211,10 +220,8 @@ async fn round(round: Round, url: &str, endpoint: Option<&str>, storage: &Storag
 async fn many_processes_write_to_one_table_of_local_files() {
     let folder = tempfile::tempdir().unwrap();
     let storage = crate::lake::open(folder.path()).await;
-    let processes = number_of("STRESS_PROCESSES").unwrap_or(4);
-    let appends = number_of("STRESS_APPENDS").unwrap_or(10);
     let url = storage.url.to_string();
-    round(Round { processes, appends, readers: if processes > 4 { 4 } else { 1 } }, &url, None, &storage).await;
+    round(Round::asked(10), &url, None, &storage).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -222,10 +229,8 @@ async fn many_processes_write_to_one_table_of_an_object_store() {
     let Some(moto) = Moto::start("many_processes_write_to_one_table_of_an_object_store").await else { return };
     let options = moto.options("s3://lake/stress");
     let storage = Storage::open(&options).await.unwrap();
-    let processes = number_of("STRESS_PROCESSES").unwrap_or(4).min(6);
-    let appends = number_of("STRESS_APPENDS").unwrap_or(6).min(20);
     let endpoint = options.endpoint.clone();
-    round(Round { processes, appends, readers: 1 }, "s3://lake/stress", endpoint.as_deref(), &storage).await;
+    round(Round::asked(6), "s3://lake/stress", endpoint.as_deref(), &storage).await;
 }
 
 /// How long a reader without a cache needs for a log of many commits is told and not judged: that depends on the machine.

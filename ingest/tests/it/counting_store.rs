@@ -1,0 +1,106 @@
+//! An object store in memory that counts what is asked of it.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
+    PutOptions, PutPayload, PutResult, Result,
+};
+use xiangyun_engine::storage::Storage;
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CountingStore {
+    pub(crate) inner: Arc<InMemory>,
+    gets: Arc<AtomicUsize>,
+    listed: Arc<AtomicUsize>,
+}
+
+/// What was asked since the last time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reads {
+    /// Requests for an object or a part of one.
+    pub(crate) gets: usize,
+    /// Objects that lists have named.
+    pub(crate) listed: usize,
+}
+
+impl CountingStore {
+    pub(crate) fn storage(&self) -> Storage {
+        let url = url::Url::parse("s3://lake/root").unwrap();
+        Storage { store: Arc::new(self.clone()), url, root: Path::from("root") }
+    }
+
+    pub(crate) fn take(&self) -> Reads {
+        Reads { gets: self.gets.swap(0, Ordering::Relaxed), listed: self.listed.swap(0, Ordering::Relaxed) }
+    }
+
+    fn count<'a>(&self, listed: BoxStream<'a, Result<ObjectMeta>>) -> BoxStream<'a, Result<ObjectMeta>> {
+        let count = Arc::clone(&self.listed);
+        let told = move |_: &Result<ObjectMeta>| {
+            count.fetch_add(1, Ordering::Relaxed);
+        };
+        listed.inspect(told).boxed()
+    }
+}
+
+impl fmt::Display for CountingStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CountingStore")
+    }
+}
+
+#[async_trait]
+impl ObjectStore for CountingStore {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        self.inner.put_opts(location, payload, options).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        self.inner.put_multipart_opts(location, options).await
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.gets.fetch_add(1, Ordering::Relaxed);
+        self.inner.get_opts(location, options).await
+    }
+
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.gets.fetch_add(ranges.len(), Ordering::Relaxed);
+        self.inner.get_ranges(location, ranges).await
+    }
+
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        self.inner.delete_stream(locations)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.count(self.inner.list(prefix))
+    }
+
+    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.count(self.inner.list_with_offset(prefix, offset))
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        let found = self.inner.list_with_delimiter(prefix).await?;
+        self.listed.fetch_add(found.objects.len(), Ordering::Relaxed);
+        Ok(found)
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+}
