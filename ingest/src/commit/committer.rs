@@ -14,6 +14,7 @@ use serde::Deserialize;
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 use uuid::Uuid;
 use xiangyun_engine::catalog::{RUN_KEY, ResolvedRows, RunRecord, RunSource, TableDef};
+use xiangyun_engine::scratch::Scratch;
 use xiangyun_engine::storage::Storage;
 use xiangyun_engine::{ErrorKind, Result};
 
@@ -85,7 +86,8 @@ struct Inner {
     /// By table: the loads that its log tells of.
     pasts: Mutex<HashMap<String, Arc<AsyncMutex<PastLoads>>>>,
     /// Memory and disk of all edits; made with the first that needs them.
-    runtime: OnceLock<Arc<RuntimeEnv>>,
+    /// With the folder that it spills to.
+    runtime: OnceLock<(Arc<RuntimeEnv>, Arc<Scratch>)>,
     /// Tables that this process has committed to and nobody has looked after since.
     touched: Mutex<BTreeSet<String>>,
     touch: Notify,
@@ -224,11 +226,13 @@ impl Committer {
 
     /// Memory and disk for edits.
     pub(crate) fn runtime(&self) -> Result<Arc<RuntimeEnv>> {
-        if let Some(made) = self.inner.runtime.get() {
+        if let Some((made, _)) = self.inner.runtime.get() {
             return Ok(Arc::clone(made));
         }
-        let made = runtime(&self.inner.storage)?;
-        Ok(Arc::clone(self.inner.runtime.get_or_init(|| made)))
+        let scratch = Scratch::of_process()
+            .map_err(|error| CommitError::Spool { table: "the lake".into(), source: error.into() })?;
+        let made = (runtime(&self.inner.storage, &scratch)?, scratch);
+        Ok(Arc::clone(&self.inner.runtime.get_or_init(|| made).0))
     }
 
     /// The loads of `table` that committed, oldest first, and the version up to which they are told; `None` for a

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use xiangyun_engine::catalog::RunSource;
 
 pub(crate) use content::hex;
-pub(in crate::source) use content::{Content, Limits, Spool, StoredBytes, spool};
+pub(in crate::source) use content::{Content, Limits, Spool, StoredBytes, named, spool};
 pub(in crate::source) use decoded::Decoded;
 pub(in crate::source) use encoding::{Detector, Encoding, TextDecoder};
 #[cfg(test)]
