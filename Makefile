@@ -21,7 +21,7 @@ endif
 DEMO_DIR ?= demo
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: help databases demo build test test-rust test-interop test-kill test-stress check fmt clippy doc deny bench clean-demo
+.PHONY: help databases demo build test test-rust test-interop test-kill test-stress fuzz check fmt clippy doc deny bench clean-demo
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -55,6 +55,10 @@ STRESS_APPENDS ?= 100
 test-stress: $(VENV_STAMP) ## Append from STRESS_PROCESSES (16) processes, STRESS_APPENDS (100) times each, with compaction and readers
 	STRESS_PROCESSES=$(STRESS_PROCESSES) STRESS_APPENDS=$(STRESS_APPENDS) STRESS_COMMITS=1000 \
 		XIANGYUN_MOTO=$(VENV_BIN)/moto_server cargo test --workspace --test it -- stress --nocapture --test-threads 1
+
+FUZZ_SECONDS ?= 60
+fuzz: ## Damage sound files of every kind for FUZZ_SECONDS (60) each and read them; a failing one is kept and named
+	FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --workspace --test it -- fuzz:: --nocapture --test-threads 2
 
 check: fmt clippy doc deny ## Format, lints, documentation, licences
 

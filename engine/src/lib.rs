@@ -8,6 +8,7 @@ pub mod functions;
 pub mod policy;
 pub mod project;
 pub mod query;
+pub mod scratch;
 pub mod semantic;
 pub mod storage;
 

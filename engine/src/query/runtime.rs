@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::scratch::Scratch;
+
 use chrono::{DateTime, Utc};
 use datafusion::common::DataFusionError;
 use datafusion::execution::SessionStateDefaults;
@@ -35,6 +37,8 @@ const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).expect("three is not 
 pub(crate) struct Runtime {
     template: SessionState,
     domain_functions: Vec<FunctionDoc>,
+    /// Keeps the folder that queries spill to.
+    _scratch: Option<Arc<Scratch>>,
 }
 
 impl Runtime {
@@ -46,9 +50,13 @@ impl Runtime {
         aggregate: Vec<AggregateUDF>,
     ) -> Result<Self, QueryError> {
         let pool = TrackConsumersPool::new(FairSpillPool::new(limits.memory_bytes), NAMED_CONSUMERS);
-        let spill = DiskManagerBuilder::default()
-            .with_mode(DiskManagerMode::OsTmpDirectory)
-            .with_max_temp_directory_size(limits.spill_bytes);
+        // A machine without room for temporary files can still answer what needs none.
+        let scratch = Scratch::of_process();
+        let mode = match &scratch {
+            Ok(scratch) => DiskManagerMode::Directories(vec![scratch.folder().into()]),
+            Err(_) => DiskManagerMode::OsTmpDirectory,
+        };
+        let spill = DiskManagerBuilder::default().with_mode(mode).with_max_temp_directory_size(limits.spill_bytes);
         let env = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(pool))
             .with_disk_manager_builder(spill)
@@ -76,7 +84,7 @@ impl Runtime {
             .with_window_functions(SessionStateDefaults::default_window_functions())
             .with_table_functions(tables.into_iter().map(|table| (table.name().to_owned(), table)).collect())
             .build();
-        Ok(Self { template, domain_functions })
+        Ok(Self { template, domain_functions, _scratch: scratch.ok() })
     }
 
     /// A session of its own for one query that starts at `now`.

@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 use uuid::Uuid;
 use xiangyun_engine::catalog::{RUN_KEY, RunRecord, TableDef, TableLog};
+use xiangyun_engine::scratch::Scratch;
 use xiangyun_engine::storage::Storage;
 use xiangyun_engine::{ErrorKind, Result};
 
@@ -88,7 +89,8 @@ struct Inner {
     /// By table: the loads that its log tells of.
     pasts: Mutex<HashMap<String, Arc<AsyncMutex<PastLoads>>>>,
     /// Memory and disk of all edits; made with the first that needs them.
-    runtime: OnceLock<Arc<RuntimeEnv>>,
+    /// With the folder that it spills to.
+    runtime: OnceLock<(Arc<RuntimeEnv>, Arc<Scratch>)>,
     /// Tables that this process has committed to and nobody has looked after since.
     touched: Mutex<BTreeSet<String>>,
     touch: Notify,
@@ -228,11 +230,13 @@ impl Committer {
 
     /// Memory and disk for edits.
     pub(crate) fn runtime(&self) -> Result<Arc<RuntimeEnv>> {
-        if let Some(made) = self.inner.runtime.get() {
+        if let Some((made, _)) = self.inner.runtime.get() {
             return Ok(Arc::clone(made));
         }
-        let made = runtime(&self.inner.storage)?;
-        Ok(Arc::clone(self.inner.runtime.get_or_init(|| made)))
+        let scratch = Scratch::of_process()
+            .map_err(|error| CommitError::Spool { table: "the lake".into(), source: error.into() })?;
+        let made = (runtime(&self.inner.storage, &scratch)?, scratch);
+        Ok(Arc::clone(&self.inner.runtime.get_or_init(|| made).0))
     }
 
     /// The name of one of very many commits to one log: `what` with this process, and `content`.

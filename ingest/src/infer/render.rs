@@ -169,5 +169,6 @@ fn quoted(text: &str) -> String {
 }
 
 fn one_line(text: &str) -> String {
-    text.replace(['\n', '\r'], " ")
+    // TOML takes no control character in a comment.
+    text.replace(char::is_control, " ")
 }

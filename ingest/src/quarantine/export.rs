@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 use xiangyun_engine::Result;
 use xiangyun_engine::error::BoxError;
+use xiangyun_engine::scratch::Scratch;
 
 use super::corrected::{COLUMNS, RAW};
 use super::error::QuarantineError;
@@ -112,26 +113,31 @@ fn failed(source: BoxError) -> QuarantineError {
 
 /// A file that goes when it is no longer needed.
 #[derive(Debug)]
-pub(super) struct PassingFile(PathBuf);
+pub(super) struct PassingFile {
+    path: PathBuf,
+    /// Keeps the folder it lies in.
+    _scratch: Arc<Scratch>,
+}
 
 impl PassingFile {
     pub(super) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 }
 
 impl Drop for PassingFile {
     fn drop(&mut self) {
         // A file that is left over is the lesser evil: what it was written for has been done.
-        let _ = std::fs::remove_file(&self.0);
+        let _ = std::fs::remove_file(&self.path);
     }
 }
 
 /// Writes the rows that have columns as a file that can be replayed. What it holds depends on the rows alone, so that the
 /// same rows are known again.
 pub(super) async fn write_as_they_were(run: &str, export: QuarantineExport) -> Result<PassingFile> {
-    let name = format!("xiangyun-quarantine-{}.csv", Uuid::new_v4());
-    let file = PassingFile(std::env::temp_dir().join(name));
+    let name = format!("quarantine-{}.csv", Uuid::new_v4());
+    let scratch = Scratch::of_process().map_err(|error| failed(error.into()))?;
+    let file = PassingFile { path: scratch.folder().join(name), _scratch: scratch };
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

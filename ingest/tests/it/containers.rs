@@ -9,6 +9,8 @@ use object_store::{ObjectStoreExt, PutPayload};
 use xiangyun_engine::ErrorKind;
 use xiangyun_engine::storage::Storage;
 
+use crate::fuzz::judge::{self, source_of};
+use crate::fuzz::packing::Packing;
 use crate::loads::TABLE;
 use crate::moto::Moto;
 use crate::workspace::Lake;
@@ -270,4 +272,36 @@ async fn objects_of_a_store_are_found_by_name_prefix_and_pattern() {
     let files = [("connections/c.toml", connection.as_bytes()), ("s3.secret", b"test-secret\n".as_slice())];
     let error = lake(r#"path = "2022", connection = "bucket""#, &files).await.load("trades").await.unwrap_err();
     assert_eq!(error.to_string(), "no file matches `s3://lake/in/2022`");
+}
+
+#[test]
+fn a_database_is_read_whatever_packs_it() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let connection = rusqlite::Connection::open(folder.path().join("a.sqlite")).unwrap();
+    connection.execute_batch("CREATE TABLE t (a, b TEXT); INSERT INTO t VALUES (1, '长春'), (2.5, NULL)").unwrap();
+    drop(connection);
+    let bytes = std::fs::read(folder.path().join("a.sqlite")).unwrap();
+    let entries = [("b/a.sqlite".to_owned(), bytes.clone()), ("readme.txt".to_owned(), b"?".to_vec())];
+    for (name, packing) in [("a.zip", Packing::Zip), ("a.tar", Packing::Tar)] {
+        std::fs::write(folder.path().join(name), packing.pack(&entries).unwrap()).unwrap();
+    }
+    std::fs::write(folder.path().join("a.sqlite.gz"), gzip(&bytes)).unwrap();
+    let packed = Packing::Xz.pack(&[(String::new(), Packing::Tar.pack(&entries).unwrap())]).unwrap();
+    std::fs::write(folder.path().join("a.tar.xz"), packed).unwrap();
+    let read = |name: &str, more: &str| {
+        let source = source_of(&format!("kind = \"sqlite\"\ntable = \"t\"\n{more}"), name);
+        judge::read(runtime.handle(), folder.path(), &source)
+    };
+    let plain = read("a.sqlite", "").unwrap();
+    assert_eq!((plain.rows, plain.unreadable), (2, 0));
+    assert_eq!(read("a.sqlite.gz", "").unwrap(), plain);
+    for name in ["a.zip", "a.tar", "a.tar.xz"] {
+        assert_eq!(read(name, "entries = \"*.sqlite\"").unwrap(), plain, "{name}");
+        let error = read(name, "").unwrap_err();
+        assert_eq!(error, format!("`path` of the source cannot be `{name}`"));
+    }
+    std::fs::write(folder.path().join("cut.sqlite.gz"), &gzip(&bytes)[..60]).unwrap();
+    let error = read("cut.sqlite.gz", "").unwrap_err();
+    assert!(error.starts_with("`cut.sqlite.gz` is not a complete gzip file"), "{error}");
 }

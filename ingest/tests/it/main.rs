@@ -1,6 +1,7 @@
 //! Integration tests of `xiangyun-ingest`, one module a topic.
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests, which say aloud what they skip")]
 
+mod alone;
 mod checks;
 mod commit;
 mod containers;
@@ -15,12 +16,15 @@ mod fault_store;
 mod faults;
 mod figures;
 mod formats;
+mod fuzz;
+mod hostile;
 mod jobs;
 mod kill;
 mod lake;
 mod loads;
 mod long_log;
 mod maintain;
+mod memory;
 mod messages;
 mod modes;
 mod modes_model;

@@ -23,6 +23,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use xiangyun_engine::Result;
 use xiangyun_engine::catalog::{FILE_NUMBER_COLUMN, TableFiles, register_store};
+use xiangyun_engine::scratch::Scratch;
 use xiangyun_engine::storage::Storage;
 
 use crate::commit::error::CommitError;
@@ -43,9 +44,9 @@ const FILE_BYTES: usize = 48 << 20;
 const BATCH_ROWS: usize = 4096;
 
 /// Memory, disk and the lake's store for the plans of edits.
-pub(in crate::commit) fn runtime(storage: &Storage) -> Result<Arc<RuntimeEnv>> {
+pub(in crate::commit) fn runtime(storage: &Storage, scratch: &Scratch) -> Result<Arc<RuntimeEnv>> {
     let disk = DiskManagerBuilder::default()
-        .with_mode(DiskManagerMode::OsTmpDirectory)
+        .with_mode(DiskManagerMode::Directories(vec![scratch.folder().into()]))
         .with_max_temp_directory_size(SPILL_BYTES);
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(FairSpillPool::new(MEMORY_BYTES)))

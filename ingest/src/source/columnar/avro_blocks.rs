@@ -4,6 +4,8 @@
 use std::fs::File;
 use std::io::{BufReader, Read};
 
+use liblzma::stream::Stream;
+
 use super::Fault;
 use super::avro_rows::RowForm;
 
@@ -13,7 +15,10 @@ const MAGIC: &[u8; 4] = b"Obj\x01";
 const HEADER_BYTES: u64 = 16 << 20;
 
 /// Bytes that a block may have when it is decompressed: it is held in memory as a whole.
-const BLOCK_BYTES: u64 = 256 << 20;
+const BLOCK_BYTES: u64 = 64 << 20;
+
+/// Memory that unpacking xz may take: the highest level of the tools takes 65 MiB.
+const XZ_MEMORY_BYTES: u64 = 256 << 20;
 
 type Input = BufReader<File>;
 
@@ -124,7 +129,10 @@ fn unpacked(codec: &str, block: Vec<u8>) -> Result<Vec<u8>, Fault> {
         "deflate" => Box::new(flate2::read::DeflateDecoder::new(&*block)),
         "zstandard" => Box::new(zstd::stream::read::Decoder::new(&*block)?),
         "bzip2" => Box::new(bzip2::read::BzDecoder::new(&*block)),
-        "xz" => Box::new(liblzma::read::XzDecoder::new(&*block)),
+        "xz" => {
+            let stream = Stream::new_stream_decoder(XZ_MEMORY_BYTES, 0)?;
+            Box::new(liblzma::read::XzDecoder::new_stream(&*block, stream))
+        }
         other => return Err(Fault::Damaged(format!("its blocks are packed by `{other}`, which is not read"))),
     };
     let mut unpacked = Vec::new();

@@ -24,8 +24,12 @@ const HEAD_BYTES: u32 = 64 << 20;
 /// Bytes that one batch may have when it is decompressed: it is held in memory as a whole.
 const BATCH_BYTES: u64 = 4 << 30;
 
+/// Bytes that a compressed buffer may become whatever its size, and beyond them for each of its bytes.
+const BUFFER_FREE_BYTES: u64 = 64 << 20;
+const BUFFER_RATIO: u64 = 1_000;
+
 /// Rows that a batch may say it has without a byte for them.
-const LEAST_ROWS: u64 = 1 << 24;
+const LEAST_ROWS: u64 = 1 << 20;
 
 /// Reads a file; `check` says whether so many bytes may come of it.
 pub(super) fn read(mut content: File, check: impl Fn(u64) -> Result<(), SourceError>) -> Result<Reading, Fault> {
@@ -144,6 +148,11 @@ fn unpacked(input: &mut BufReader<File>, at: u64, body: u64, batch: &RecordBatch
                 -1 => length,
                 said => u64::try_from(said).map_err(|_| beyond())?,
             };
+        }
+        // Room is made for as much as it says.
+        if said > BUFFER_FREE_BYTES && said / BUFFER_RATIO > length {
+            let reason = format!("it is damaged: a buffer of {length} bytes says it becomes {said}");
+            return Err(Fault::Damaged(reason));
         }
         bytes = bytes.saturating_add(said);
     }

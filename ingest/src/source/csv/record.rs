@@ -80,13 +80,13 @@ pub(super) fn split(text: &[u8], delimiter: u8, quote: Option<u8>, last: bool, f
             match quoted(text, start, quote, last, &mut lines) {
                 Quoted::Closed { at: close, doubled: has_doubled } => (end, doubled) = (close, has_doubled),
                 Quoted::NeedMore => return Split::NeedMore { in_quotes: true },
-                Quoted::NeverClosed => return bad_quote(text, QuoteProblem::NeverClosed),
+                Quoted::NeverClosed => return bad_quote(text, last, QuoteProblem::NeverClosed),
             }
             at = end + 1;
             match text.get(at) {
                 None if !last => return Split::NeedMore { in_quotes: false },
                 Some(byte) if *byte != delimiter && !matches!(byte, b'\n' | b'\r') => {
-                    return bad_quote(text, QuoteProblem::TextAfterQuote);
+                    return bad_quote(text, last, QuoteProblem::TextAfterQuote);
                 }
                 _ => {}
             }
@@ -153,8 +153,13 @@ fn quoted(text: &[u8], start: usize, quote: u8, last: bool, lines: &mut u64) -> 
     }
 }
 
-fn bad_quote(text: &[u8], problem: QuoteProblem) -> Split {
-    Split::BadQuote { line_bytes: first_line(text), problem }
+/// The first line, once all of it is there: its rest would pass for another row.
+fn bad_quote(text: &[u8], last: bool, problem: QuoteProblem) -> Split {
+    let at = find_line_end(text, 0);
+    match line_end(text, at, last) {
+        Some(end) if last || end > 0 => Split::BadQuote { line_bytes: at + end, problem },
+        _ => Split::NeedMore { in_quotes: false },
+    }
 }
 
 /// Bytes of the first line, its line end included.
@@ -203,6 +208,10 @@ mod tests {
             ("a,\"b\r\nd,\"e\"\n", 6, QuoteProblem::TextAfterQuote),
         ] {
             assert_eq!(fields_of(text).0, Split::BadQuote { line_bytes, problem }, "{text:?}");
+            for cut in 0..line_bytes {
+                let outcome = split(&text.as_bytes()[..cut], b',', Some(b'"'), false, &mut Fields::default());
+                assert!(matches!(outcome, Split::NeedMore { .. }), "{text:?} cut at {cut}: {outcome:?}");
+            }
         }
     }
 

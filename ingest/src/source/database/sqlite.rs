@@ -13,7 +13,7 @@ use super::statement::{Quotes, Stretch, label, relation};
 use super::value::{Kind, Read, Value};
 use super::{Rows, SpooledRows};
 use crate::pipeline::{DatabaseRows, FileLocation, SqliteSource};
-use crate::source::file::locate;
+use crate::source::file::{locate, named};
 use crate::source::{SourceContext, SourceError};
 
 /// How long a writer of the file is waited for.
@@ -24,14 +24,15 @@ pub(super) fn read(context: &SourceContext, def: &SqliteSource) -> Result<Rows, 
     let rows = def.rows();
     let label = label("sqlite", &def.path, &rows);
     let bad = |hint: &str| SourceError::BadSetting { key: "path", value: def.path.clone(), hint: hint.into() };
-    let files = locate(context, &FileLocation::of_path(&def.path))?;
-    let [file] = &files[..] else { return Err(bad("name one file")) };
-    if file.entry.is_some() {
-        return Err(bad("unpack the archive: a database is read where it lies"));
-    }
+    let (entries, expanded_limit_gib) = (def.entries.as_deref(), def.expanded_limit_gib);
+    let location = FileLocation { entries, expanded_limit_gib, ..FileLocation::of_path(&def.path) };
+    let files = locate(context, &location)?;
+    let [file] = &files[..] else { return Err(bad("name one file, and of an archive one entry as `entries`")) };
+    // What is packed is read from a copy, which goes with `_copy`: the rows are spooled before this returns.
+    let (path, _copy) = named(file)?;
     let failed = |error| explain(&label, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(&file.path, flags).map_err(failed)?;
+    let connection = Connection::open_with_flags(&path, flags).map_err(failed)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
     connection.execute_batch("BEGIN").map_err(failed)?;
     let relation = relation(&rows, Quotes::Double);

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read, Seek};
 
-use zip::ZipArchive;
+use zip::{CompressionMethod, ZipArchive};
 
 use super::bad;
 use super::compound::{Compound, u16_at, u32_at};
@@ -42,6 +42,14 @@ pub(super) fn check_zip(file: &mut File, name: &str, limits: Limits) -> Result<(
         let is_xml = part.ends_with(".xml") || part.ends_with(".rels");
         if !is_xml && !part.ends_with(".bin") {
             continue;
+        }
+        // What reads the parts would give other methods the memory that they say they need.
+        if !matches!(entry.compression(), CompressionMethod::Stored | CompressionMethod::Deflated) {
+            let found = entry.compression();
+            return Err(bad(
+                name,
+                format!("its part `{part}` is packed by a method that workbooks do not use ({found})"),
+            ));
         }
         let is_held = !part.contains("/worksheets/");
         let (mut bytes, mut token, mut start) = (0_u64, 0_usize, Vec::new());

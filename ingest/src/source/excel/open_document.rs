@@ -37,14 +37,22 @@ pub(super) fn merged(file: &mut File, name: &str) -> Result<Vec<(String, Vec<Dim
     let content = archive.by_name("content.xml").map_err(broken)?;
     let mut reader = Reader::from_reader(BufReader::new(content));
     reader.config_mut().expand_empty_elements = true;
-    reader.config_mut().check_end_names = false;
-    let mut scan = Scan::default();
+    // What reads the document looks for the end of an element for ever where there is none.
+    let (mut scan, mut depth) = (Scan::default(), 0_u64);
     let mut buffer = Vec::new();
     loop {
         buffer.clear();
         match reader.read_event_into(&mut buffer) {
+            Ok(Event::Eof) if depth > 0 => return Err(bad(name, "it is cut off: its content ends within an element")),
             Ok(Event::Eof) => break,
-            Ok(event) => scan.see(&event).map_err(|reason| bad(name, reason))?,
+            Ok(event) => {
+                match event {
+                    Event::Start(_) => depth += 1,
+                    Event::End(_) => depth = depth.saturating_sub(1),
+                    _ => {}
+                }
+                scan.see(&event).map_err(|reason| bad(name, reason))?;
+            }
             Err(error) => return Err(bad(name, format!("its content is no XML ({error})"))),
         }
     }

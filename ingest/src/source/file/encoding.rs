@@ -86,7 +86,8 @@ pub(in crate::source) struct Detector {
     wide_characters: usize,
     invalid: bool,
     zeros: Zeros,
-    /// Only from the first piece on that is no UTF-8: what stands before it is the same in both encodings of Chinese.
+    /// Only from the first byte on that is no UTF-8, so that it does not depend on the pieces: what stands before it is
+    /// mostly the same in both encodings of Chinese.
     chinese: Option<Box<EncodingDetector>>,
 }
 
@@ -141,19 +142,17 @@ impl Detector {
             self.start.extend(piece.iter().take(4 - self.start.len()));
         }
         self.zeros.push(piece);
-        let carry = if self.invalid { Vec::new() } else { self.carry.clone() };
         self.check_all(piece);
-        if self.invalid {
-            let fresh = || Box::new(EncodingDetector::new(Iso2022JpDetection::Deny));
-            let chinese = self.chinese.get_or_insert_with(fresh);
-            chinese.feed(&carry, false);
-            chinese.feed(piece, false);
-        }
+    }
+
+    fn feed(&mut self, bytes: &[u8]) {
+        let fresh = || Box::new(EncodingDetector::new(Iso2022JpDetection::Deny));
+        self.chinese.get_or_insert_with(fresh).feed(bytes, false);
     }
 
     fn check_all(&mut self, mut piece: &[u8]) {
         // Nothing behind the proof changes the decision.
-        if self.invalid || self.wide_characters >= PROOF_OF_UTF8 {
+        if self.wide_characters >= PROOF_OF_UTF8 {
             self.carry.clear();
             return;
         }
@@ -165,7 +164,9 @@ impl Detector {
             piece = rest;
             self.check(&cut);
         }
-        if !self.invalid {
+        if self.invalid {
+            self.feed(piece);
+        } else {
             self.check(piece);
         }
     }
@@ -177,7 +178,10 @@ impl Detector {
                 let (valid, rest) = bytes.split_at(error.valid_up_to());
                 match error.error_len() {
                     None => self.carry = rest.to_vec(),
-                    Some(_) => self.invalid = true,
+                    Some(_) => {
+                        self.invalid = true;
+                        self.feed(rest);
+                    }
                 }
                 valid
             }
@@ -424,5 +428,59 @@ mod tests {
             let (whole, _) = GB18030.decode_without_bom_handling(&bytes);
             proptest::prop_assert_eq!(decoded, whole);
         }
+    }
+
+    proptest::proptest! {
+        /// What bytes mean does not depend on the pieces in which they come.
+        #[test]
+        fn pieces_do_not_matter(
+            words in proptest::collection::vec(proptest::sample::select(WORDS.to_vec()), 0..12),
+            sizes in proptest::collection::vec(1_usize..4, 1..6),
+        ) {
+            let bytes = words.concat();
+            for encoding in [Encoding::Utf8, Encoding::Gb18030, Encoding::Big5, Encoding::Utf16Le, Encoding::Utf16Be] {
+                let whole = marked(encoding, &[&bytes]);
+                let mut pieces = Vec::new();
+                let mut rest = bytes.as_slice();
+                for size in sizes.iter().cycle() {
+                    let (piece, behind) = rest.split_at((*size).min(rest.len()));
+                    pieces.push(piece);
+                    rest = behind;
+                    if rest.is_empty() {
+                        break;
+                    }
+                }
+                proptest::prop_assert_eq!(marked(encoding, &pieces), whole, "{}", encoding.name());
+            }
+        }
+    }
+
+    const WORDS: [&[u8]; 16] = [
+        b"a",
+        b"\n",
+        b"\xfe",
+        b"\xff",
+        b"\x81",
+        b"\x30",
+        b"\x84\x31\x95\x33",
+        b"\xd8\x00",
+        b"\x00\xd8",
+        b"\x00",
+        b"\xe5\x90",
+        b"\x89",
+        b"\xb3\xa4",
+        b"\xf0\x9f\x98",
+        b"\x80",
+        b"r",
+    ];
+
+    fn marked(encoding: Encoding, pieces: &[&[u8]]) -> (String, Vec<(usize, u64)>) {
+        let (mut text, mut damages) = (String::new(), Vec::new());
+        let mut decoder = TextDecoder::new("a", encoding);
+        for piece in pieces {
+            decoder.decode_marking(piece, false, &mut text, &mut damages);
+        }
+        decoder.decode_marking(&[], true, &mut text, &mut damages);
+        (text, damages.into_iter().map(|damage| (damage.at, damage.position)).collect())
     }
 }

@@ -21,7 +21,7 @@ use xiangyun_engine::catalog::RunSource;
 
 pub(crate) use content::Spool;
 pub(crate) use content::hex;
-pub(in crate::source) use content::{Content, Fingerprint, Limits, StoredBytes, spool};
+pub(in crate::source) use content::{Content, Fingerprint, Limits, StoredBytes, named, spool};
 pub(in crate::source) use decoded::Decoded;
 pub(in crate::source) use encoding::{Detector, Encoding, TextDecoder};
 #[cfg(test)]
@@ -143,8 +143,7 @@ impl Source for Files {
 
 /// The first line of a file of text; its start where it is long.
 pub(in crate::source) fn first_line(file: &SourceFile) -> Result<String, SourceError> {
-    let (encoding, _) = inspect(file, None)?;
-    let mut text = Decoded::open(file, encoding)?;
+    let mut text = Decoded::open(file, inspect(file, None)?.encoding)?;
     text.fill()?;
     Ok(text.rest().lines().next().unwrap_or_default().to_owned())
 }

@@ -5,6 +5,9 @@ use std::collections::{HashMap, HashSet};
 use super::super::text::{is_padding, trimmed};
 use crate::pipeline::DuplicateNames;
 
+/// Columns that a table may have: as many as a sheet of a workbook.
+const MOST_COLUMNS: usize = 1 << 14;
+
 /// What is done with names that are no names yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::source) struct NameRules {
@@ -22,6 +25,9 @@ impl NameRules {
 
 /// Names as columns are called by: without padding, none empty, none twice. The error is the reason.
 pub(in crate::source) fn column_names(header: &[String], rules: NameRules) -> Result<Vec<String>, String> {
+    if header.len() > MOST_COLUMNS {
+        return Err(format!("it names {} columns, and {MOST_COLUMNS} are read at most", header.len()));
+    }
     let cleaned: Vec<String> = header.iter().map(|name| cleaned(name, rules.folds)).collect();
     let own: HashSet<&str> = cleaned.iter().map(String::as_str).collect();
     // Name → its first column. Numbers that are given are beyond those of the header, and none is tried twice.

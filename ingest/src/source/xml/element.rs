@@ -6,6 +6,8 @@ use indexmap::IndexMap;
 use quick_xml::XmlVersion;
 use quick_xml::events::BytesStart;
 
+use super::MOST_COLUMNS;
+
 /// Column of the text that stands in the row's own element.
 const OWN_TEXT: &str = "#text";
 
@@ -76,6 +78,10 @@ impl Building {
                     break;
                 }
             };
+            // Whoever asks for the columns refuses so many; there is no use in keeping the rest.
+            if self.values.len() > MOST_COLUMNS {
+                break;
+            }
             let (name, local) = (attribute.key.as_ref(), attribute.key.local_name());
             if name == "xmlns" || name.starts_with("xmlns:") {
                 continue;
@@ -120,7 +126,8 @@ impl Building {
             let message = format!("`{}` stands in the row more than once and has parts: make it the row", open.path);
             self.reject("REPEATED", message);
         }
-        if !open.is_nil && (!text.is_empty() || !open.has_parts) {
+        let is_new = self.values.len() > MOST_COLUMNS && !self.values.contains_key(&open.path);
+        if !open.is_nil && !is_new && (!text.is_empty() || !open.has_parts) {
             self.values.entry(open.path).or_default().push(text.to_owned());
         }
         None

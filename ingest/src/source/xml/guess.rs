@@ -5,6 +5,7 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 
 use super::encoding;
+use super::rows::RowRule;
 use super::text::Text;
 use crate::source::SourceError;
 use crate::source::file::{Decoded, SourceFile, inspect};
@@ -47,5 +48,7 @@ pub(in crate::source) fn guess_row(file: &SourceFile) -> Result<Option<String>, 
     }
     let repeated = counts.iter().filter(|(_, count)| **count > 1);
     let rows = repeated.min_by_key(|(place, count)| (place.len(), std::cmp::Reverse(**count)));
-    Ok(rows.filter(|(place, _)| place.len() > 2).map(|(place, _)| place.join("/")))
+    let place = rows.filter(|(place, _)| place.len() > 2).map(|(place, _)| place.join("/"));
+    // Names that a damaged file has by chance would be no setting.
+    Ok(place.filter(|place| RowRule::try_new(Some(place)).is_ok()))
 }

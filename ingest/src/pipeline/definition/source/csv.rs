@@ -17,8 +17,8 @@ pub struct CsvSource {
     pub connection: Option<String>,
     /// Pattern of the entries that are read of zip and tar archives; all of them unless said.
     pub entries: Option<String>,
-    /// GiB that a file may have when it is decompressed. Unless said it is 1,024, and no more than 1,000 times the
-    /// compressed size.
+    /// GiB that a file may have when it is decompressed, and all that is read of an archive. Unless said it is 1,024, and no
+    /// more than 1,000 times the compressed size.
     pub expanded_limit_gib: Option<u64>,
     /// `auto`, `utf-8`, `gb18030` (which contains GBK and GB2312), `big5`, `utf-16le` or `utf-16be`. `auto` looks at the
     /// whole file: byte order mark, UTF-16 by its zeros, strict UTF-8, then GB18030 or Big5 by the characters.

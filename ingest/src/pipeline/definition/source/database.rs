@@ -75,8 +75,15 @@ pub enum ZeroDates {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SqliteSource {
-    /// The file. A relative path starts at the project's folder and must not leave it.
+    /// The file, alone, compressed or in an archive. A relative path starts at the project's folder and must not leave it.
     pub path: String,
+    /// Pattern of the one entry that is read of a zip or tar archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entries: Option<String>,
+    /// GiB that a file may have when it is decompressed, and all that is read of an archive. Unless said it is 1,024, and no
+    /// more than 1,000 times the compressed size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expanded_limit_gib: Option<u64>,
     /// The table or view. Either this or `query`.
     pub table: Option<String>,
     /// One SELECT in SQLite's SQL.

@@ -18,8 +18,8 @@ pub struct XmlSource {
     pub connection: Option<String>,
     /// Pattern of the entries that are read of zip and tar archives; all of them unless said.
     pub entries: Option<String>,
-    /// GiB that a file may have when it is decompressed. Unless said it is 1,024, and no more than 1,000 times the
-    /// compressed size.
+    /// GiB that a file may have when it is decompressed, and all that is read of an archive. Unless said it is 1,024, and no
+    /// more than 1,000 times the compressed size.
     pub expanded_limit_gib: Option<u64>,
     /// The element that is a row: its name, wherever it stands, or its place from the document's own element on, as in
     /// `data/list/item`. Unless said, each element in the document's own.

@@ -40,19 +40,19 @@ pub(super) fn expand(file: SourceFile, wanted: Option<&Pattern>) -> Result<Vec<S
     let opened = File::open(&file.path).map_err(failed)?;
     opened.take(tar::BLOCK_BYTES as u64).read_to_end(&mut start).map_err(failed)?;
     if is_zip(&start) {
-        let directory = Directory::new(&file)?;
+        let directory = Directory::new(&file, &file)?;
         return match zip::list(&directory)? {
             Some(listed) => directory.files(listed, wanted),
             None => Ok(vec![file]),
         };
     }
     if tar::is_tar(&start) {
-        let directory = Directory::new(&file)?;
+        let directory = Directory::new(&file, &file)?;
         return directory.files(tar::list(&directory)?, wanted);
     }
     match unpacked_tar(&file)? {
         Some(unpacked) => {
-            let directory = Directory::new(&unpacked)?;
+            let directory = Directory::new(&unpacked, &file)?;
             directory.files(tar::list(&directory)?, wanted)
         }
         None => Ok(vec![file]),
@@ -101,8 +101,9 @@ struct Directory<'a> {
 }
 
 impl<'a> Directory<'a> {
-    fn new(file: &'a SourceFile) -> Result<Self, SourceError> {
-        let archive = Archive::new(&file.path);
+    /// The archive `file`, which came in `sent`.
+    fn new(file: &'a SourceFile, sent: &SourceFile) -> Result<Self, SourceError> {
+        let archive = std::fs::metadata(&sent.path).and_then(|sent| Archive::new(&file.name, &file.path, sent.len()));
         let archive = archive.map_err(|source| SourceError::Read { path: file.name.clone(), source })?;
         Ok(Self { file, archive: Arc::new(archive) })
     }
@@ -156,6 +157,8 @@ impl<'a> Directory<'a> {
                 None => self.bad("it holds no file"),
             });
         }
+        let said = listed.iter().fold(0_u64, |sum, listed| sum.saturating_add(listed.entry.size_bytes));
+        self.archive.check_said(&self.file.limits, said)?;
         listed.sort_by(|one, other| one.name.cmp(&other.name));
         let mut seen = HashSet::with_capacity(listed.len());
         if let Some(twin) = listed.iter().find(|listed| !seen.insert(listed.name.as_str())) {

@@ -5,7 +5,7 @@ use std::io::{Cursor, Write};
 use ::zip::CompressionMethod;
 use ::zip::write::{SimpleFileOptions, ZipWriter};
 
-use super::super::content::StoredBytes;
+use super::super::content::{Limits, StoredBytes};
 use super::*;
 
 fn zip(entries: &[(&str, &[u8])], method: CompressionMethod) -> Vec<u8> {
@@ -160,4 +160,123 @@ fn ten_thousand_entries_are_read_where_they_stand() {
     for (file, name) in files.unwrap().iter().zip(&names) {
         assert_eq!(read(file).unwrap().0, name.as_bytes());
     }
+}
+
+#[test]
+fn entries_are_too_large_together() {
+    let rows = b"x\n1234567\n".repeat(10);
+    let plain = zip(&[("a", &rows), ("b", &rows), ("c", &rows)], CompressionMethod::Deflated);
+    let packed = gzip(&rows);
+    let inner = zip(&[("a", &packed), ("b", &packed), ("c", &packed)], CompressionMethod::Stored);
+    let list = |bytes: &[u8], limit| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.zip");
+        std::fs::write(&path, bytes).unwrap();
+        let limits = Limits::of_bytes(limit);
+        (folder, expand(SourceFile { limits, ..SourceFile::local(path, "a.zip".into()) }, None))
+    };
+    // What the archive says of its entries is believed as a limit, since it is checked when they are read.
+    let error = list(&plain, 299).1.unwrap_err().to_string();
+    assert!(error.starts_with("`a.zip` is too large: "), "{error}");
+    assert_eq!(list(&plain, 300).1.unwrap().len(), 3);
+    // What they become in turn is counted as it comes, and once only however often it is read.
+    let (_folder, files) = list(&inner, 299);
+    let files = files.unwrap();
+    for file in [0, 1, 0, 1, 0] {
+        assert_eq!(read(&files[file]).unwrap().0, rows);
+    }
+    let error = read(&files[2]).unwrap_err().to_string();
+    assert!(error.starts_with("`a.zip` is too large: ") && error.ends_with("become more than 300"), "{error}");
+    let (_folder, files) = list(&inner, 300);
+    files.unwrap().iter().for_each(|file| assert_eq!(read(file).unwrap().0, rows));
+}
+
+/// Bits as deflate writes them.
+#[derive(Default)]
+struct Bits(Vec<bool>);
+
+impl Bits {
+    /// A number, its lowest bit first.
+    fn number(&mut self, value: u32, bits: u32) {
+        (0..bits).for_each(|bit| self.0.push(value >> bit & 1 == 1));
+    }
+
+    /// A code, its highest bit first.
+    fn code(&mut self, value: u32, bits: u32) {
+        (0..bits).rev().for_each(|bit| self.0.push(value >> bit & 1 == 1));
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let byte = |bits: &[bool]| bits.iter().rev().fold(0, |byte, bit| byte << 1 | u8::from(*bit));
+        self.0.chunks(8).map(byte).collect()
+    }
+}
+
+#[test]
+fn deflate64_is_read() {
+    // One block with the fixed codes of RFC 1951, section 3.2.6: a literal, a repetition, the end. Length code 285 is
+    // where the method differs: in deflate it is 258 bytes, here 3 and a number of 16 bits.
+    let mut bits = Bits::default();
+    bits.number(1, 1);
+    bits.number(1, 2);
+    bits.code(0x30 + u32::from(b'a'), 8);
+    bits.code(0xc0 + 285 - 280, 8);
+    bits.number(50_000, 16);
+    bits.code(0, 5);
+    bits.code(0, 7);
+    let content = vec![b'a'; 1 + 3 + 50_000];
+    let stored = zip(&[("a.csv", &bits.bytes())], CompressionMethod::Stored);
+    // Method, CRC-32 and size follow the version and flags in both headers (APPNOTE 4.3.7 and 4.3.12).
+    let mut crc = flate2::Crc::new();
+    crc.update(&content);
+    let mut bytes = stored.clone();
+    for (magic, at) in [(b"PK\x03\x04", 8), (b"PK\x01\x02", 10)] {
+        let header = stored.windows(4).position(|bytes| bytes == magic).unwrap();
+        bytes[header + at..header + at + 2].copy_from_slice(&9_u16.to_le_bytes());
+        bytes[header + at + 6..header + at + 10].copy_from_slice(&crc.sum().to_le_bytes());
+        bytes[header + at + 14..header + at + 18].copy_from_slice(&(content.len() as u32).to_le_bytes());
+    }
+    let (_folder, files) = list(&bytes, None);
+    assert_eq!(read(&files.unwrap()[0]).unwrap().0, content);
+}
+
+#[test]
+fn links_and_devices_are_refused() {
+    for (kind, expected) in [
+        (::tar::EntryType::Symlink, "entry `a.csv` is a link"),
+        (::tar::EntryType::Link, "entry `a.csv` is a link"),
+        (::tar::EntryType::Fifo, "entry `a.csv` is neither a file nor a folder"),
+        (::tar::EntryType::Block, "entry `a.csv` is neither a file nor a folder"),
+    ] {
+        let mut builder = ::tar::Builder::new(Vec::new());
+        let mut header = ::tar::Header::new_gnu();
+        header.set_size(0);
+        header.set_entry_type(kind);
+        header.set_link_name("/etc/passwd").unwrap();
+        builder.append_data(&mut header, "a.csv", std::io::empty()).unwrap();
+        let error = list(&builder.into_inner().unwrap(), None).1.unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    for name in ["../../a.csv", "/etc/a.csv", "b/../../a.csv"] {
+        let mut header = ::tar::Header::new_gnu();
+        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_size(1);
+        header.set_cksum();
+        let mut builder = ::tar::Builder::new(Vec::new());
+        builder.append(&header, b"x".as_slice()).unwrap();
+        let error = list(&builder.into_inner().unwrap(), None).1.unwrap_err().to_string();
+        assert!(error.contains("has a name that leads out of the archive"), "{error}");
+    }
+}
+
+#[test]
+fn entries_that_share_bytes_are_refused() {
+    let content = gzip(&[b'x'; 1000]);
+    let bytes = zip(&[("a", &content), ("b", &content)], CompressionMethod::Stored);
+    let directory: Vec<_> = (0..bytes.len() - 4).filter(|at| bytes[*at..].starts_with(b"PK\x01\x02")).collect();
+    // The second entry is said to stand where the first does: its header's place is 42 bytes into its record.
+    let mut shared = bytes.clone();
+    shared[directory[1] + 42..directory[1] + 46].copy_from_slice(&0_u32.to_le_bytes());
+    let error = list(&shared, None).1.unwrap_err().to_string();
+    assert!(error.starts_with("archive `a.zip` cannot be read: "), "{error}");
 }

@@ -75,6 +75,7 @@ fn method(method: CompressionMethod) -> Option<Method> {
     match method {
         CompressionMethod::Stored => Some(Method::Stored),
         CompressionMethod::Deflated => Some(Method::Deflate),
+        CompressionMethod::Deflate64 => Some(Method::Deflate64),
         CompressionMethod::Bzip2 => Some(Method::Bzip2),
         CompressionMethod::Zstd => Some(Method::Zstd),
         CompressionMethod::Xz => Some(Method::Xz),

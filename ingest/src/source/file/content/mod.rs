@@ -6,10 +6,13 @@ mod stored;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
 use liblzma::bufread::XzDecoder;
+use liblzma::stream::{CONCATENATED, Stream};
 
 pub(in crate::source) use entry::{Archive, Entry, Method};
 pub(crate) use spool::Spool;
@@ -33,6 +36,10 @@ const EXPANSION_LIMIT: u64 = 1_000;
 /// Decompressed bytes up to which the ratio does not matter.
 const EXPANSION_FREE_BYTES: u64 = 1 << 30;
 
+/// Memory that unpacking may take: a file of xz says itself how much it needs, up to 4 GiB. The highest level of the
+/// tools takes 65 MiB.
+const XZ_MEMORY_BYTES: u64 = 256 << 20;
+
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const BZIP2_MAGIC: [u8; 3] = *b"BZh";
@@ -53,6 +60,11 @@ impl Limits {
             Some(gib) => Self { expanded_bytes: gib.saturating_mul(1 << 30), ratio: None },
             None => Self { expanded_bytes: EXPANDED_LIMIT_BYTES, ratio: Some(EXPANSION_LIMIT) },
         }
+    }
+
+    #[cfg(test)]
+    pub(in crate::source) fn of_bytes(expanded_bytes: u64) -> Self {
+        Self { expanded_bytes, ratio: None }
     }
 
     /// # Errors
@@ -81,6 +93,8 @@ pub(in crate::source) struct Content {
     format: Format,
     position: u64,
     limits: Limits,
+    /// The archive that it stands in, and where.
+    archive: Option<(Arc<Archive>, u64)>,
 }
 
 enum Format {
@@ -140,11 +154,12 @@ impl Content {
         } else if start.starts_with(&BZIP2_MAGIC) && start.get(3).is_some_and(|level| (b'1'..=b'9').contains(level)) {
             Format::Bzip2(Box::new(MultiBzDecoder::new(stored)))
         } else if start.starts_with(&XZ_MAGIC) {
-            Format::Xz(Box::new(XzDecoder::new_multi_decoder(stored)))
+            Format::Xz(Box::new(XzDecoder::new_stream(stored, xz_stream().map_err(failed)?)))
         } else {
             Format::Plain(stored)
         };
-        Ok(Self { name: file.name.clone(), format, position: 0, limits: file.limits })
+        let archive = file.entry.as_ref().map(|entry| (Arc::clone(&entry.archive), entry.start));
+        Ok(Self { name: file.name.clone(), format, position: 0, limits: file.limits, archive })
     }
 
     /// Whether the bytes are what is stored.
@@ -171,6 +186,9 @@ impl Content {
         self.position += count as u64;
         if !self.is_plain() {
             self.limits.check(&self.name, self.stored_bytes(), self.position)?;
+        }
+        if let Some((archive, start)) = &self.archive {
+            archive.check_seen(&self.limits, *start, self.position)?;
         }
         Ok(count)
     }
@@ -246,6 +264,12 @@ impl Content {
         if self.stored().failed {
             return unreadable(&self.name, is_entry, source);
         }
+        if source.to_string().contains("memory") {
+            let (path, kind) = (self.name.clone(), format);
+            let reason =
+                format!("it needs too much memory to be unpacked ({source}): pack it again with a smaller window");
+            return SourceError::BadFile { path, kind, reason };
+        }
         SourceError::BrokenCompression { path: self.name.clone(), format, position: self.position, source }
     }
 }
@@ -269,13 +293,33 @@ pub(in crate::source) fn spool(file: &SourceFile) -> Result<(File, StoredBytes),
         let opened = File::open(&file.path);
         return Ok((opened.map_err(|source| SourceError::Read { path: file.name.clone(), source })?, stored));
     }
-    let failed = |source| SourceError::Spool { path: file.name.clone(), source };
     // The folder goes when this function returns; the open file stays readable without a name.
-    let folder = Spool::new().map_err(failed)?;
-    let (mut copy, _) = folder.create().map_err(failed)?;
-    content.copy(&mut copy)?;
-    copy.rewind().map_err(failed)?;
-    Ok((copy, content.finish()?))
+    let (mut copied, _, _folder) = copy(&mut content)?;
+    copied.rewind().map_err(|source| content.unspooled(source))?;
+    Ok((copied, content.finish()?))
+}
+
+/// The file's content under a path, for whoever opens it by its name: the file itself, or a copy on disk that stays as
+/// long as its folder is held.
+pub(in crate::source) fn named(file: &SourceFile) -> Result<(PathBuf, Option<Arc<Spool>>), SourceError> {
+    let mut content = Content::open(file)?;
+    if content.is_plain() && file.entry.is_none() {
+        return Ok((file.path.clone(), file.spool.clone()));
+    }
+    let (_, path, folder) = copy(&mut content)?;
+    Ok((path, Some(folder)))
+}
+
+fn copy(content: &mut Content) -> Result<(File, PathBuf, Arc<Spool>), SourceError> {
+    let folder = Spool::new().map_err(|source| content.unspooled(source))?;
+    let (mut file, path) = folder.create().map_err(|source| content.unspooled(source))?;
+    content.copy(&mut file)?;
+    Ok((file, path, folder))
+}
+
+/// Unpacks xz, one stream behind the other, within bounded memory.
+fn xz_stream() -> io::Result<Stream> {
+    Ok(Stream::new_stream_decoder(XZ_MEMORY_BYTES, CONCATENATED)?)
 }
 
 /// Lower-case hexadecimal.

@@ -6,22 +6,26 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use uuid::Uuid;
+use xiangyun_engine::scratch::Scratch;
 
 /// A folder that only this process's user can open; removed with all that is in it when the last file of the source
 /// that uses it is dropped.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Spool {
     folder: PathBuf,
+    /// Keeps the folder it lies in.
+    _scratch: Arc<Scratch>,
 }
 
 impl Spool {
     pub(crate) fn new() -> io::Result<Arc<Self>> {
-        let folder = std::env::temp_dir().join(format!("xiangyun-{}", Uuid::new_v4().simple()));
+        let scratch = Scratch::of_process()?;
+        let folder = scratch.folder().join(Uuid::new_v4().simple().to_string());
         let mut builder = fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&folder)?;
-        Ok(Arc::new(Self { folder }))
+        Ok(Arc::new(Self { folder, _scratch: scratch }))
     }
 
     /// A new empty file, to be written and read.

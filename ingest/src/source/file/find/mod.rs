@@ -19,7 +19,7 @@ use crate::pipeline::FileLocation;
 use crate::source::{SourceContext, SourceError};
 
 /// A file of a source.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(in crate::source) struct SourceFile {
     /// The file on this machine that holds its bytes; of an archive's entry, the archive.
     pub(in crate::source) path: PathBuf,
