@@ -49,16 +49,17 @@ impl Duplicated {
         let others: Vec<ArrayRef> = self.others.iter().map(|index| batch.column(*index).clone()).collect();
         let others = if others.is_empty() { None } else { Some(self.converter.convert_columns(&others)?) };
         let mut bytes = Vec::new();
-        // All hashes first: look-ups in a large set wait for memory, and only without other work between them do they
-        // wait together.
+        // All hashes first, then a look for all keys: look-ups in a large set wait for memory, and only without other
+        // work between them do they wait together.
         let key = |row| {
             write_key(&texts, others.as_ref(), row, &mut bytes);
             self.hasher.hash(&bytes).as_u128()
         };
         let keys: Vec<u128> = (0..batch.num_rows()).map(key).collect();
+        let known: Vec<bool> = keys.iter().map(|key| self.seen.has_in_memory(*key)).collect();
         let mut repeated = Vec::with_capacity(keys.len());
         for (row, key) in keys.into_iter().enumerate() {
-            repeated.push(kept.value(row) && !self.seen.insert(key)?);
+            repeated.push(kept.value(row) && (known[row] || !self.seen.insert(key)?));
         }
         Ok(BooleanArray::from(repeated))
     }

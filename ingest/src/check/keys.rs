@@ -80,7 +80,7 @@ impl Keys {
     /// # Errors
     /// Where the disk for temporary files fails, or is full.
     pub(super) fn insert(&mut self, key: u128) -> io::Result<bool> {
-        if self.is_on_disk(key)? || !self.recent[(key >> (u128::BITS - SHARDS.ilog2())) as usize].insert(key) {
+        if self.is_on_disk(key)? || !self.recent[shard_of(key)].insert(key) {
             return Ok(false);
         }
         self.recent_keys += 1;
@@ -88,6 +88,12 @@ impl Keys {
             self.spill()?;
         }
         Ok(true)
+    }
+
+    /// Whether a key is among those in memory: quickly told, and of many keys at once, since the processor then waits for
+    /// memory once for several. An [`Self::insert`] that follows finds what it needs at hand.
+    pub(super) fn has_in_memory(&self, key: u128) -> bool {
+        self.recent[shard_of(key)].contains(&key)
     }
 
     fn is_on_disk(&self, key: u128) -> io::Result<bool> {
@@ -147,6 +153,10 @@ impl SortedRun {
         let (keys, _) = bytes.as_chunks::<KEY_BYTES>();
         Ok(keys.binary_search_by_key(&key, |bytes| u128::from_ne_bytes(*bytes)).is_ok())
     }
+}
+
+fn shard_of(key: u128) -> usize {
+    (key >> (u128::BITS - SHARDS.ilog2())) as usize
 }
 
 /// The keys are hashes already.

@@ -238,9 +238,11 @@ impl FaultyStore {
 
     async fn turn(&self, kind: Kind, path: Option<&Path>) -> Option<Fault> {
         let path = path.map(ToString::to_string).unwrap_or_default();
-        // Names of data files differ from run to run.
+        // Names of data files differ from run to run, and so does which partition a client reads first.
         let what = match path.rfind("part-") {
-            Some(at) => format!("{}part-*", &path[..at]),
+            Some(at) => {
+                format!("{}/part-*", path[..at].split("/part=").next().unwrap_or_default().trim_end_matches('/'))
+            }
             None => path,
         };
         let _lane = self.lane.lock().await;
