@@ -37,4 +37,5 @@ mod redo;
 mod roundtrip;
 mod stress;
 mod twin;
+mod vacuum;
 mod workspace;
