@@ -18,6 +18,7 @@ mod figures;
 mod formats;
 mod fuzz;
 mod hostile;
+mod https;
 mod jobs;
 mod kill;
 mod lake;
