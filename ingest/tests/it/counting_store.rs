@@ -27,8 +27,10 @@ pub(crate) struct CountingStore {
 }
 
 /// The end of a path, and what happens before the first object is put whose path ends so.
+type BeforePut = (String, BoxFuture<'static, ()>);
+
 #[derive(Clone, Default)]
-struct Interposed(Arc<Mutex<Option<(String, BoxFuture<'static, ()>)>>>);
+struct Interposed(Arc<Mutex<Option<BeforePut>>>);
 
 impl fmt::Debug for Interposed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
