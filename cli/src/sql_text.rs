@@ -119,6 +119,48 @@ pub(crate) fn statements(text: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// A part of a script.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// A statement, without its semicolon.
+    Statement(Range<usize>),
+    /// The rest of a line that begins, between two statements, as the shell's own commands do: with `\\` or `.`.
+    Command(Range<usize>),
+}
+
+/// The parts of a script, in their order.
+pub(crate) fn parts(text: &str) -> Vec<Part> {
+    let (mut found, mut from) = (Vec::new(), 0);
+    // Commands know no quotes, so that what follows one is read anew.
+    while let Some(at) = command_start(&text[from..]).map(|at| from + at) {
+        found.extend(statements(&text[from..at]).into_iter().map(|range| Part::Statement(shifted(range, from))));
+        from = text[at..].find('\n').map_or(text.len(), |length| at + length);
+        found.push(Part::Command(at..at + text[at..from].trim_end().len()));
+    }
+    found.extend(statements(&text[from..]).into_iter().map(|range| Part::Statement(shifted(range, from))));
+    found
+}
+
+/// Where the first command is.
+fn command_start(text: &str) -> Option<usize> {
+    let mut is_open = false;
+    for token in tokens(text) {
+        match token.kind {
+            TokenKind::Semicolon => is_open = false,
+            TokenKind::Space | TokenKind::Comment => {}
+            TokenKind::Symbol if !is_open && text[token.range.start..].starts_with(['\\', '.']) => {
+                return Some(token.range.start);
+            }
+            _ => is_open = true,
+        }
+    }
+    None
+}
+
+fn shifted(range: Range<usize>, by: usize) -> Range<usize> {
+    range.start + by..range.end + by
+}
+
 /// Whether the text ends in a semicolon that is neither quoted nor in a comment, or holds nothing.
 pub(crate) fn is_complete(text: &str) -> bool {
     let tokens = tokens(text);
@@ -144,6 +186,32 @@ mod tests {
         assert_eq!(split("select 'it''s; 吉林'"), ["select 'it''s; 吉林'"]);
         assert_eq!(split(" -- nothing\n"), Vec::<&str>::new());
         assert_eq!(split("select 1 -- why\n + 1"), ["select 1 -- why\n + 1"]);
+    }
+
+    #[test]
+    fn commands_stand_between_statements() {
+        let split = |text: &'static str| {
+            let part = |part| match part {
+                Part::Statement(range) => ("sql", &text[range]),
+                Part::Command(range) => ("command", &text[range]),
+            };
+            parts(text).into_iter().map(part).collect::<Vec<_>>()
+        };
+        assert_eq!(split("\\dt"), [("command", "\\dt")]);
+        assert_eq!(
+            split("select 1;\n  \\df it's \r\nselect '\n\\dt;'; .mode json\n-- c\nselect 2"),
+            [
+                ("sql", "select 1"),
+                ("command", "\\df it's"),
+                ("sql", "select '\n\\dt;'"),
+                ("command", ".mode json"),
+                ("sql", "select 2")
+            ]
+        );
+        // Not between statements: the engine will say what is wrong.
+        assert_eq!(split("select 1\n\\dt"), [("sql", "select 1\n\\dt")]);
+        assert_eq!(split("select\n.5;"), [("sql", "select\n.5")]);
+        assert_eq!(split(" ; -- \\dt\n"), []);
     }
 
     #[test]

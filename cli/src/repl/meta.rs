@@ -1,13 +1,13 @@
-//! The shell's own commands, as psql and DuckDB spell them.
+//! The commands of the shell and of scripts that are no SQL, as psql and DuckDB spell them.
 
 use xiangyun_engine::catalog::TableName;
 use xiangyun_engine::{Error, ErrorKind};
 
 use crate::output::OutputFormat;
 
-/// A command to the shell.
+/// A command that is no SQL.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Meta {
+pub(crate) enum Meta {
     Help,
     Quit,
     Tables,
@@ -38,7 +38,7 @@ impl Meta {
     }
 
     /// Reads a line; none where it is SQL.
-    pub(super) fn parse(line: &str) -> Option<Result<Self, Error>> {
+    pub(crate) fn parse(line: &str) -> Option<Result<Self, Error>> {
         if !Self::is_meta(line) {
             return None;
         }

@@ -1,6 +1,7 @@
 //! The interactive shell of `xiangyun sql`.
 
 mod completer;
+mod console;
 mod editor;
 mod highlighter;
 mod meta;
@@ -8,27 +9,27 @@ mod meta;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrow::array::RecordBatch;
 use reedline::Signal;
 use tokio::sync::Notify;
 use xiangyun_engine::query::SqlRequest;
-use xiangyun_engine::{Error, FunctionDoc, QueryContext};
+use xiangyun_engine::{Error, QueryContext};
 
-use crate::commands::{table_columns, table_facts, tables_as_rows};
-use crate::output::{Output, OutputFormat, note, text};
+use crate::output::{Output, note};
 use crate::report::{self, SqlFailure};
 use crate::settings::Environment;
 use crate::sql_text::statements;
+pub(crate) use console::Console;
 use editor::Prompt;
-use meta::Meta;
+pub(crate) use meta::Meta;
 
 /// Reads and runs statements until the user leaves.
 pub(crate) async fn run(queries: QueryContext, output: Output, environment: &Environment) -> anyhow::Result<()> {
     let color = report::color(environment);
     let words = completer::Words::of(&queries).await;
     let mut editor = editor::open(words, environment, color);
-    let mut shell = Shell { queries, output, timing: false, color, interrupts: listen() };
+    let mut shell = Shell { console: Console::new(queries, output), color, interrupts: listen() };
     shell
+        .console
         .output
         .note(&format!("xiangyun {}; \\? lists the commands, a statement ends with ;", env!("CARGO_PKG_VERSION")));
     loop {
@@ -45,13 +46,11 @@ pub(crate) async fn run(queries: QueryContext, output: Output, environment: &Env
             _ => {} // Ctrl-C drops the line
         }
     }
-    shell.output.finish()
+    shell.console.output.finish()
 }
 
 struct Shell {
-    queries: QueryContext,
-    output: Output,
-    timing: bool,
+    console: Console,
     color: bool,
     interrupts: Arc<Notify>,
 }
@@ -77,10 +76,10 @@ enum After {
 impl Shell {
     /// Runs a line. What fails is told, and the shell goes on.
     async fn run(&mut self, line: &str) -> anyhow::Result<After> {
-        self.output.begin();
+        self.console.output.begin();
         let done = match Meta::parse(line) {
             Some(Ok(Meta::Quit)) => return Ok(After::Leave),
-            Some(Ok(command)) => self.command(command).await,
+            Some(Ok(command)) => self.console.command(command).await,
             Some(Err(error)) => Err(error.into()),
             None => self.statements(line).await,
         };
@@ -101,7 +100,7 @@ impl Shell {
             let start = range.start;
             // Ctrl-C drops the query, which cancels it, and leaves the shell
             let rows = tokio::select! {
-                rows = self.query(&line[range]) => rows,
+                rows = self.console.query(SqlRequest::new(&line[range])) => rows,
                 () = interrupts.notified() => {
                     note("cancelled");
                     return Ok(());
@@ -111,55 +110,11 @@ impl Shell {
                 Ok(error) => SqlFailure::new(error, "statement", line, start).into(),
                 Err(error) => error,
             })?;
-            self.output.note(&format!("({})", report::plural(usize::try_from(rows).unwrap_or(usize::MAX), "row")));
-            if self.timing {
-                note(&format!("time: {:.1} ms", begun.elapsed().as_secs_f64() * 1000.0));
-            }
+            self.console
+                .output
+                .note(&format!("({})", report::plural(usize::try_from(rows).unwrap_or(usize::MAX), "row")));
+            self.console.tell_time(begun);
         }
         Ok(())
     }
-
-    async fn query(&mut self, statement: &str) -> anyhow::Result<u64> {
-        let result = self.queries.sql(SqlRequest::new(statement)).await?;
-        self.output.result(result).await
-    }
-
-    async fn command(&mut self, command: Meta) -> anyhow::Result<()> {
-        match command {
-            Meta::Help => self.output.plain(meta::HELP)?,
-            Meta::Tables => self.output.rows(tables_as_rows(&self.queries.tables().await?)?).await?,
-            Meta::Describe(name) => {
-                let detail = self.queries.table(&name).await?;
-                for line in table_facts(&detail) {
-                    note(&line);
-                }
-                self.output.rows(table_columns(&detail)?).await?;
-            }
-            Meta::Functions(part) => self.output.rows(functions(&self.queries.functions(), &part)?).await?,
-            Meta::Mode(None) => note(&format!("mode: {}", self.output.format())),
-            Meta::Mode(Some(format)) => self.mode(format),
-            Meta::Timing => {
-                self.timing = !self.timing;
-                note(if self.timing { "timing is on" } else { "timing is off" });
-            }
-            Meta::Quit => {}
-        }
-        Ok(())
-    }
-
-    fn mode(&mut self, format: OutputFormat) {
-        if format.is_text() {
-            self.output.set_format(format);
-        } else {
-            note(&format!("{format} is not text: leave the shell and use `xiangyun sql -c ... -o FILE`"));
-        }
-    }
-}
-
-fn functions(all: &[FunctionDoc], part: &str) -> anyhow::Result<RecordBatch> {
-    let shown: Vec<&FunctionDoc> = all.iter().filter(|function| function.name.contains(part)).collect();
-    Ok(RecordBatch::try_from_iter_with_nullable([
-        ("function", text(shown.iter().map(|function| Some(&function.signature))), false),
-        ("description", text(shown.iter().map(|function| Some(&function.description))), false),
-    ])?)
 }

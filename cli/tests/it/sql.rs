@@ -20,6 +20,32 @@ fn statements_run_in_their_order_up_to_the_first_that_fails() {
 }
 
 #[test]
+fn commands_of_the_shell_work_in_scripts_too() {
+    let project = Project::loaded();
+    let tables = project.run(["sql", "-c", "\\dt"]).ok();
+    assert!(tables.starts_with("name,kind,"), "{tables}");
+    assert!(tables.contains("permits.decisions"), "{tables}");
+    for spelled in ["\\dt\n", ".tables", "  \\d;\n"] {
+        assert_eq!(project.run_with_input(["sql"], spelled).ok(), tables, "{spelled}");
+    }
+    assert!(project.run(["sql", "-c", "\\d permits.decisions"]).ok().contains("decision_no"));
+    project.write("q.sql", &format!("{COUNT};\n\\dt\n.mode json\nselect 1 as a; \\q\nselect nothing;\n"));
+    let out = project.run(["sql", "-f", "q.sql"]).ok();
+    assert!(out.starts_with(&format!("n\n3\n\n{tables}")), "{out}");
+    assert!(out.contains("\"a\"") && !out.contains("nothing"), "{out}");
+    assert!(project.run_with_input(["sql"], "\\timing\nselect 1 as a;").stderr.contains("time: "));
+}
+
+#[test]
+fn a_command_that_there_is_not_ends_a_script() {
+    let project = Project::loaded();
+    let run = project.run_with_input(["sql"], "select 1 as a;\n\\dx\nselect 2 as b;");
+    assert!(run.failed(3).contains("unknown command `\\dx`"), "{}", run.stderr);
+    assert_eq!(run.stdout(), "a\n1\n");
+    project.run(["sql", "-c", "\\d permits.absent"]).failed(3);
+}
+
+#[test]
 fn an_error_shows_its_line_with_a_caret() {
     let project = Project::loaded();
     project.write("q.sql", "select 1 as a;\nselect decision_no,\n       chanel\nfrom permits.decisions;\n");

@@ -52,6 +52,14 @@ pub enum StorageError {
         /// The cause.
         source: BoxError,
     },
+    /// A key without its secret, or the other way round.
+    #[error("`storage.{set}` is set and `storage.{missing}` is not")]
+    HalfCredentials {
+        /// The setting that is there.
+        set: &'static str,
+        /// The setting that is not.
+        missing: &'static str,
+    },
     /// The bucket is not there.
     #[error("bucket `{bucket}` was not found while {action}")]
     NoBucket {
@@ -83,9 +91,11 @@ pub enum StorageError {
 impl Classify for StorageError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::InvalidUrl { .. } | Self::NotAFolder { .. } | Self::Credentials { .. } | Self::NoBucket { .. } => {
-                ErrorKind::InvalidInput
-            }
+            Self::InvalidUrl { .. }
+            | Self::NotAFolder { .. }
+            | Self::Credentials { .. }
+            | Self::HalfCredentials { .. }
+            | Self::NoBucket { .. } => ErrorKind::InvalidInput,
             Self::Denied { .. } | Self::NoSpace { .. } | Self::Failed { .. } => ErrorKind::Unavailable,
             Self::NoConditionalPut { .. } => ErrorKind::Unsupported,
         }
@@ -99,6 +109,9 @@ impl Classify for StorageError {
             Self::NoSpace { .. } => "free some space and run the command again: nothing was committed".into(),
             Self::Credentials { .. } => {
                 "check `storage.access_key_id`, `storage.secret_access_key` and what the key may do".into()
+            }
+            Self::HalfCredentials { missing, .. } => {
+                format!("set `storage.{missing}` too, or neither of them to use the machine's own role")
             }
             Self::NoBucket { .. } => "create the bucket, or correct `storage.url`".into(),
             Self::Failed { url, .. } if url.starts_with("s3:") => {

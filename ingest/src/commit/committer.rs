@@ -21,6 +21,7 @@ use xiangyun_engine::{ErrorKind, Result};
 
 use super::edit::{Append, AppendInPlace, Edit, History, Keyed, LastCounts, Match, Replace, TakenOut, runtime};
 use super::error::{CommitError, refused};
+use super::fence;
 use super::past::{PastLoad, PastLoads, read_load};
 use super::schema::schema_actions;
 use super::spool::SpooledRows;
@@ -452,6 +453,9 @@ async fn try_commit(change: &Change<'_>, state: Option<&DeltaTableState>) -> Res
     let target = change.target;
     let mut actions = schema_actions(target, state)?;
     actions.extend(change.edit.actions(target, state).await?);
+    if change.edit.writes_files() {
+        fence::check(target, state, &actions).await?;
+    }
     let mut metadata = Vec::new();
     if let Some(run) = change.run {
         let mut run = run.clone();

@@ -1,5 +1,6 @@
 //! Why rows could not be written or committed.
 
+use chrono::{DateTime, Utc};
 use deltalake::DeltaTableError;
 use xiangyun_engine::ErrorKind;
 use xiangyun_engine::error::{BoxError, Classify};
@@ -96,6 +97,31 @@ pub enum CommitError {
         /// Files that are gone.
         count: usize,
     },
+    /// A version whose rows do not fit the table as it is now.
+    #[error("version {version} of `{table}` cannot be restored: {reason}")]
+    Unfit {
+        /// The table.
+        table: String,
+        /// The version.
+        version: u64,
+        /// What does not fit.
+        reason: String,
+        /// Whether a contract that allows the value to be missing would do.
+        by_contract: bool,
+    },
+    /// A vacuum ran while the files waited for their commit.
+    #[error(
+        "cannot commit to `{table}`: a vacuum has removed the files of unfinished loads written before {before}, and \
+         `{file}` is one"
+    )]
+    Vacuumed {
+        /// The table.
+        table: String,
+        /// A file that was to be committed.
+        file: String,
+        /// Older files may be gone.
+        before: DateTime<Utc>,
+    },
     /// Other writers committed again and again in between.
     #[error("gave up committing to `{table}` after {attempts} attempts: other writers were faster every time")]
     Busy {
@@ -117,14 +143,16 @@ pub enum CommitError {
 impl Classify for CommitError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Schema { .. } | Self::Evolution { .. } => ErrorKind::InvalidInput,
+            Self::Schema { .. } | Self::Evolution { .. } | Self::Unfit { .. } => ErrorKind::InvalidInput,
             Self::Encode { .. }
             | Self::Digest { .. }
             | Self::NoLoad { .. }
             | Self::Refused { .. }
             | Self::Edit { .. }
             | Self::Spool { .. } => ErrorKind::Internal,
-            Self::Busy { .. } | Self::Overtaken { .. } | Self::Moved { .. } => ErrorKind::Conflict,
+            Self::Busy { .. } | Self::Overtaken { .. } | Self::Moved { .. } | Self::Vacuumed { .. } => {
+                ErrorKind::Conflict
+            }
             Self::Gone { .. } => ErrorKind::NotFound,
         }
     }
@@ -137,6 +165,14 @@ impl Classify for CommitError {
                     .into(),
             ),
             Self::Busy { .. } | Self::Overtaken { .. } => Some("run the load again: nothing was committed".into()),
+            Self::Unfit { by_contract: true, .. } => {
+                Some("say `nullable = true` for the column in the table's contract, and restore again".into())
+            }
+            Self::Unfit { .. } => Some("choose a version from after the table was changed".into()),
+            Self::Vacuumed { .. } => Some(
+                "run the load again: nothing was committed; let a vacuum keep files for longer than a load takes"
+                    .into(),
+            ),
             Self::Moved { .. } => Some("look at what would be undone now, and restore again".into()),
             Self::Gone { .. } => {
                 Some("a vacuum has removed it; `xiangyun table history` shows the versions, choose a newer one".into())

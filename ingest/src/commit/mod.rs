@@ -46,6 +46,7 @@ mod compaction;
 mod digest;
 mod edit;
 mod error;
+mod fence;
 mod keys;
 mod logs;
 mod partition;
@@ -66,6 +67,7 @@ pub use committer::{CommitOutcome, CommitRequest, Committer, Idempotency, InPlac
 pub use compaction::{Compacted, Pick, Small, Subject};
 pub use edit::TakenOut;
 pub use error::CommitError;
+pub(crate) use fence::below;
 pub use keys::KEYS_FOR;
 pub use logs::{QuarantineRow, QuarantineWriter};
 pub use past::PastLoad;

@@ -1,22 +1,18 @@
 //! A table becomes what it was at an earlier version, by a new commit.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use deltalake::kernel::LogicalFileView;
 use deltalake::table::state::DeltaTableState;
-use futures::{FutureExt, StreamExt, TryStreamExt};
-use object_store::ObjectStoreExt;
+use serde::Deserialize;
 use xiangyun_engine::Result;
 use xiangyun_engine::catalog::{RunRecord, TableDef, TableLog};
-use xiangyun_engine::storage::StorageError;
 
 use super::committer::{Change, CommitOutcome, Committer, Idempotency};
 use super::edit::{Edit, Restore};
 use super::error::{CommitError, refused};
+use super::fence::stored;
 use super::target::Target;
-
-/// Files that are looked for at a time.
-const AHEAD: usize = 16;
 
 /// What would change if a version were restored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,6 +30,9 @@ pub(crate) struct RestorePlan {
 
 impl Committer {
     /// What restoring `version` would change; `None` where the table does not exist.
+    ///
+    /// # Errors
+    /// [`CommitError::Unfit`] where rows would come back that the table's log or contract does not allow any more.
     pub(crate) async fn plan_restore(&self, table: &TableDef, version: u64) -> Result<Option<RestorePlan>> {
         let target = Target::of_table(self.storage(), table);
         let Some(now) = self.state(&target).await? else { return Ok(None) };
@@ -45,6 +44,10 @@ impl Committer {
         let (now_paths, then_paths) = (paths(&now_files), paths(&then_files));
         let back: Vec<_> = then_files.iter().filter(|file| !now_paths.contains(file.path().as_ref())).collect();
         let gone: Vec<_> = now_files.iter().filter(|file| !then_paths.contains(file.path().as_ref())).collect();
+        let reason = unfit(table, &now, &past, &back);
+        if let Some(Unfit { reason, by_contract }) = reason {
+            return Err(CommitError::Unfit { table: table.name.to_string(), version, reason, by_contract }.into());
+        }
         let rows = |files: &[&LogicalFileView]| files.iter().map(|file| Some(file.num_records()? as u64)).sum();
         Ok(Some(RestorePlan {
             from: now.version(),
@@ -98,25 +101,76 @@ fn files(target: &Target, state: &DeltaTableState) -> Result<Vec<LogicalFileView
     Ok(data.iter().collect())
 }
 
+/// Why rows of an earlier version cannot be the table's again.
+struct Unfit {
+    reason: String,
+    /// The contract says so, and not the table's log.
+    by_contract: bool,
+}
+
+/// What stands against `back`, files of the table as it was in `past`. Columns that came since are missing in their rows,
+/// which the log and the contract must allow.
+fn unfit(table: &TableDef, now: &DeltaTableState, past: &DeltaTableState, back: &[&LogicalFileView]) -> Option<Unfit> {
+    if back.is_empty() {
+        return None;
+    }
+    let by_log = |reason| Some(Unfit { reason, by_contract: false });
+    let (partition_by, was_by) = (now.metadata().partition_columns(), past.metadata().partition_columns());
+    if partition_by != was_by {
+        let (is, was) = (partition_by.join(", "), was_by.join(", "));
+        return by_log(format!("it is partitioned by [{was}], and the table by [{is}]"));
+    }
+    let (fields, old) = (now.snapshot().arrow_schema(), past.snapshot().arrow_schema());
+    if let Some(lost) = old.fields().iter().find(|field| fields.column_with_name(field.name()).is_none()) {
+        return by_log(format!("its column `{}` is no longer in the table", lost.name()));
+    }
+    for field in fields.fields() {
+        let (name, was) = (field.name(), old.column_with_name(field.name()).map(|(_, was)| was));
+        if let Some(was) = was
+            && was.data_type() != field.data_type()
+        {
+            return by_log(format!(
+                "its column `{name}` is {}, and the table's {}",
+                was.data_type(),
+                field.data_type()
+            ));
+        }
+        let by_contract = field.is_nullable();
+        let is_required = !by_contract || table.column(name).is_some_and(|column| !column.nullable);
+        let reason = match was {
+            None => format!("its rows have no column `{name}`, which may not be missing"),
+            Some(was) if was.is_nullable() && back.iter().any(|file| lacks_values(file, name)) => {
+                format!("rows of it have no value in `{name}`, which may not be missing")
+            }
+            Some(_) => continue,
+        };
+        if is_required {
+            return Some(Unfit { reason, by_contract });
+        }
+    }
+    None
+}
+
+/// Whether rows of a file have no value in `column`; true where the log does not know.
+fn lacks_values(file: &LogicalFileView, column: &str) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Statistics {
+        null_count: HashMap<String, serde_json::Value>,
+    }
+    if let Some(value) = file.partition_values_map().get(column) {
+        return value.as_ref().is_none_or(String::is_empty);
+    }
+    let statistics = file.stats().and_then(|text| serde_json::from_str::<Statistics>(&text).ok());
+    statistics.and_then(|statistics| statistics.null_count.get(column)?.as_u64()) != Some(0)
+}
+
 /// The files that the store does not have.
 async fn missing(log: &TableLog, wanted: &[&LogicalFileView]) -> Result<Vec<String>> {
-    let storage = log.storage();
-    let look = |file: &&LogicalFileView| {
-        let path = file.object_store_path().parts().fold(log.path().clone(), |path, part| path.join(part));
-        let name = file.path().into_owned();
-        async move {
-            match storage.store.head(&path).await {
-                Ok(_) => Ok(None),
-                Err(object_store::Error::NotFound { .. }) => Ok(Some(name)),
-                Err(error) => {
-                    let action = format!("looking for the files of `{}`", log.label());
-                    Err(xiangyun_engine::Error::from(StorageError::explain(action, &storage.url, error)))
-                }
-            }
-        }
-        .boxed()
+    let path = |file: &LogicalFileView| {
+        file.object_store_path().parts().fold(log.path().clone(), |path, part| path.join(part))
     };
-    let looks: Vec<_> = wanted.iter().map(look).collect();
-    let found: Vec<Option<String>> = futures::stream::iter(looks).buffered(AHEAD).try_collect().await?;
-    Ok(found.into_iter().flatten().collect())
+    let found = stored(log, wanted.iter().map(|file| path(file)).collect()).await?;
+    let gone = wanted.iter().zip(found).filter(|(_, found)| found.is_none());
+    Ok(gone.map(|(file, _)| file.path().into_owned()).collect())
 }

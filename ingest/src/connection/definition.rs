@@ -65,6 +65,17 @@ impl Resource for ConnectionDef {
 /// Schemes that a connection may have.
 const SCHEMES: [&str; 5] = ["postgresql", "mysql", "s3", "https", "http"];
 
+/// Without both halves a bucket is asked for what everybody may read: that half was written means something else.
+fn half_of_the_credentials(document: &Document<ConnectionDef>) -> Option<Diagnostic> {
+    let (set, missing, what) = match (&document.def.user, &document.def.secret) {
+        (Some(_), None) => ("user", "secret", "where the secret access key is"),
+        (None, Some(_)) => ("secret", "user", "the access key id"),
+        _ => return None,
+    };
+    let fault = document.fault(&[set], format!("`{set}` is set and `{missing}` is not"));
+    Some(fault.with_hint(format!("say by `{missing}` {what}, or set neither for a public bucket")))
+}
+
 /// Everything that is wrong with one connection, offline.
 pub(super) fn faults(document: &Document<ConnectionDef>) -> Vec<Diagnostic> {
     let def = &*document.def;
@@ -87,6 +98,9 @@ pub(super) fn faults(document: &Document<ConnectionDef>) -> Vec<Diagnostic> {
             if url.scheme() == "http" && def.tls == Tls::Require {
                 let fault = document.fault(&["url"], "`http` is not encrypted");
                 faults.push(fault.with_hint("use `https`, or say `tls = \"off\"` within a closed network"));
+            }
+            if url.scheme() == "s3" {
+                faults.extend(half_of_the_credentials(document));
             }
             let is_http = url.scheme().starts_with("http");
             for (key, is_set, belongs) in [

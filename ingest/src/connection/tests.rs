@@ -22,6 +22,8 @@ fn faults_are_told_all_at_once() {
         ("a.toml", "version = 1\nname = \"a\"\nurl = \"postgresql://db.example:5432/hr\"\nuser = \"reader\"\n"),
         ("b.toml", "version = 1\nname = \"a\"\nurl = \"mysql://root:geheim@db/hr\"\nregion = \"x\"\n"),
         ("c.toml", "version = 1\nname = \"c\"\nurl = \"ftp://host/\"\nsecret = { env = \"PATH\" }\n"),
+        ("g.toml", "version = 1\nname = \"g\"\nurl = \"s3://lake/in\"\nuser = \"key\"\n"),
+        ("h.toml", "version = 1\nname = \"h\"\nurl = \"s3://lake/in\"\nsecret = { file = \"h.secret\" }\n"),
         ("d.toml", "version = 1\nname = \"d\"\nurl = \"http://host/\"\n"),
     ]);
     assert_eq!(documents.len(), 1);
@@ -34,6 +36,8 @@ fn faults_are_told_all_at_once() {
             "`ftp` is no kind of connection",
             "the variable `PATH` may not be read",
             "`http` is not encrypted",
+            "`user` is set and `secret` is not",
+            "`secret` is set and `user` is not",
         ]
     );
 }

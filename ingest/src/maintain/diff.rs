@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Field, Int64Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::common::DataFusionError;
 use datafusion::execution::context::SessionContext;
 use datafusion::prelude::SessionConfig;
@@ -105,7 +105,14 @@ impl Maintenance {
         let log = TableLog::of_table(self.engine.storage(), table);
         self.def(table)?;
         let (first, second) = (log.load_version(from).await?, log.load_version(to).await?);
-        let schema = all_columns(&first, &second);
+        let schema = all_columns(&first, &second).map_err(|(column, is, other)| MaintainError::OtherType {
+            table: table.to_string(),
+            column,
+            from,
+            to,
+            is,
+            other,
+        })?;
         let (first, second) =
             (TableFiles::try_new(&log, &first, &schema)?, TableFiles::try_new(&log, &second, &schema)?);
         let (gone, come) = (without(&first, &second), without(&second, &first));
@@ -156,13 +163,23 @@ impl Compared {
 }
 
 /// The columns of both versions, those of the second first. A row that a version has no value for has none.
-fn all_columns(first: &DeltaTableState, second: &DeltaTableState) -> SchemaRef {
+///
+/// # Errors
+/// The first column that both have with different types, with those.
+fn all_columns(first: &DeltaTableState, second: &DeltaTableState) -> Result<SchemaRef, (String, DataType, DataType)> {
     let (first, second) = (first.snapshot().arrow_schema(), second.snapshot().arrow_schema());
+    for field in first.fields() {
+        if let Some((_, other)) = second.column_with_name(field.name())
+            && other.data_type() != field.data_type()
+        {
+            return Err((field.name().clone(), field.data_type().clone(), other.data_type().clone()));
+        }
+    }
     let older = first.fields().iter().filter(|field| second.column_with_name(field.name()).is_none());
     let all = second.fields().iter().chain(older);
     let all = all.filter(|field| !PROVENANCE_COLUMNS.contains(&field.name().as_str()));
     let plain = all.map(|field| Field::new(field.name(), field.data_type().clone(), true));
-    Arc::new(Schema::new(plain.collect::<Vec<_>>()))
+    Ok(Arc::new(Schema::new(plain.collect::<Vec<_>>())))
 }
 
 /// Numbers of the files of `one` that `other` lacks.

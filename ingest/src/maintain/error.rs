@@ -1,5 +1,6 @@
 //! Why a table cannot be maintained.
 
+use arrow::datatypes::DataType;
 use xiangyun_engine::ErrorKind;
 use xiangyun_engine::catalog::TableName;
 use xiangyun_engine::error::{BoxError, Classify};
@@ -53,6 +54,24 @@ pub enum MaintainError {
         /// The file.
         path: String,
     },
+    /// A column whose type another tool has changed.
+    #[error(
+        "versions {from} and {to} of `{table}` cannot be compared: column `{column}` is {is} in one and {other} in the other"
+    )]
+    OtherType {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// The first version.
+        from: u64,
+        /// The second version.
+        to: u64,
+        /// Type in the first.
+        is: DataType,
+        /// Type in the second.
+        other: DataType,
+    },
     /// The rows of two versions could not be compared.
     #[error("cannot compare versions of `{table}`")]
     Compare {
@@ -79,7 +98,7 @@ impl Classify for MaintainError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NotDeclared { .. } | Self::NotLoaded { .. } => ErrorKind::NotFound,
-            Self::Retention { .. } => ErrorKind::InvalidInput,
+            Self::Retention { .. } | Self::OtherType { .. } => ErrorKind::InvalidInput,
             Self::Held { .. } | Self::Elsewhere { .. } | Self::LeaseLost { .. } => ErrorKind::Conflict,
             Self::WholeAddress { .. } => ErrorKind::Unsupported,
             Self::Compare { .. } => ErrorKind::Internal,
@@ -99,6 +118,7 @@ impl Classify for MaintainError {
             Self::Held { .. } => Some("stop every process that writes to the lake, or wait until they end".into()),
             Self::Elsewhere { .. } | Self::LeaseLost { .. } => Some("try again when it has ended".into()),
             Self::WholeAddress { .. } => Some("remove old files with the tool that wrote it".into()),
+            Self::OtherType { .. } => Some("compare versions in which it has one type".into()),
             Self::Compare { .. } | Self::Log { .. } => None,
         }
     }

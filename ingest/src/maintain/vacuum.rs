@@ -2,7 +2,9 @@
 //! runs that died before their commit.
 //!
 //! What a file is needed by is read from the log, and how old it is from the store. A file that is younger than the
-//! retention is never removed: the load that wrote it may still commit it. The log itself is never touched.
+//! retention is never removed: the load that wrote it may still commit it. A load that takes longer than that cannot
+//! commit what was removed under it: before the first file goes, the vacuum says so in the table's log, and
+//! [`crate::commit`] refuses files that are as old. Of the log nothing is removed.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -18,10 +20,11 @@ use xiangyun_engine::catalog::{TableFiles, TableLog};
 use xiangyun_engine::storage::StorageError;
 
 use super::{MaintainError, Maintenance, Subject};
+use crate::commit::below;
 
 /// How long files are kept unless something else is said.
 pub const DEFAULT_RETENTION: Duration = Duration::from_secs(7 * 24 * 3600);
-/// No load takes longer.
+/// A load that takes no longer than this is not disturbed by any vacuum; one that does may have to run again.
 pub const LEAST_RETENTION: Duration = Duration::from_secs(24 * 3600);
 
 /// Clocks of writers may differ by this much.
@@ -71,7 +74,7 @@ impl Maintenance {
         allow_unsafe: bool,
     ) -> Result<Option<Vacuum>> {
         self.check_retention(retention, allow_unsafe).await?;
-        self.plan_unchecked(subject, retention).await
+        self.plan_before(subject, self.cutoff(retention)).await
     }
 
     /// Removes the files of a plan that was made just now. Gives those that were removed.
@@ -100,8 +103,13 @@ impl Maintenance {
     }
 
     async fn remove(&self, subject: &Subject, retention: Duration, plan: &Vacuum) -> Result<Vacuum> {
-        // Since the plan was shown a version may have come back that needs some of its files.
-        let again = self.plan_unchecked(subject, retention).await?;
+        if plan.files.is_empty() {
+            return Ok(plan.clone());
+        }
+        let cutoff = self.cutoff(retention);
+        self.committer.fence(subject, cutoff).await?;
+        // Since the plan was shown a version may have come that needs some of its files. After the fence none can.
+        let again = self.plan_before(subject, cutoff).await?;
         let still: HashSet<&str> = again.iter().flat_map(|again| &again.files).map(|file| file.path.as_str()).collect();
         let files: Vec<Stale> = plan.files.iter().filter(|file| still.contains(file.path.as_str())).cloned().collect();
         let log = subject.log(self.engine.storage());
@@ -123,11 +131,17 @@ impl Maintenance {
         Ok(Vacuum { files, ..plan.clone() })
     }
 
-    async fn plan_unchecked(&self, subject: &Subject, retention: Duration) -> Result<Option<Vacuum>> {
+    /// The end of the retention, in whole milliseconds.
+    fn cutoff(&self, retention: Duration) -> DateTime<Utc> {
+        let retention = TimeDelta::from_std(retention).ok();
+        let cutoff = retention.and_then(|retention| self.engine.clock().now().checked_sub_signed(retention));
+        let millis = cutoff.and_then(|cutoff| DateTime::from_timestamp_millis(cutoff.timestamp_millis()));
+        millis.unwrap_or(DateTime::<Utc>::MIN_UTC)
+    }
+
+    async fn plan_before(&self, subject: &Subject, cutoff: DateTime<Utc>) -> Result<Option<Vacuum>> {
         let log = subject.log(self.engine.storage());
-        let now = self.engine.clock().now();
-        let cutoff = TimeDelta::from_std(retention).ok().and_then(|retention| now.checked_sub_signed(retention));
-        let Some(needed) = Needed::read(&log, cutoff.unwrap_or(DateTime::<Utc>::MIN_UTC)).await? else {
+        let Some(needed) = Needed::read(&log, cutoff).await? else {
             return Ok(None);
         };
         let files = needed.others(&log).await?;
@@ -210,12 +224,6 @@ fn data_file(table: &Path, location: &Path) -> Option<String> {
     let hidden = parts.iter().any(|part| part.starts_with(['_', '.']));
     let is_data = parts.last().is_some_and(|name| name.ends_with(".parquet"));
     (!hidden && is_data).then(|| parts.join("/"))
-}
-
-/// As the log's own reader finds a file.
-fn below(table: &Path, relative: &str) -> Path {
-    let relative = Path::parse(relative).unwrap_or_else(|_| Path::from(relative));
-    relative.parts().fold(table.clone(), |path, part| path.join(part))
 }
 
 fn failed(log: &TableLog, source: impl Into<xiangyun_engine::error::BoxError>) -> MaintainError {

@@ -217,6 +217,14 @@ pub enum SourceError {
         /// What may stand there.
         hint: String,
     },
+    /// Somebody else than the server may have answered.
+    #[error("the certificate of `{server}` is not trusted")]
+    Distrusted {
+        /// Scheme, host and port.
+        server: String,
+        /// Why not.
+        source: rustls::Error,
+    },
     /// A connection that cannot be used, or not for this kind of source.
     #[error("connection `{connection}` cannot be used: {reason}")]
     UnfitConnection {
@@ -278,7 +286,7 @@ impl Classify for SourceError {
             Self::Database(error) => error.kind(),
             Self::Api { may_pass: true, .. } => ErrorKind::Unavailable,
             Self::Api { may_pass: false, .. } | Self::BadFile { .. } | Self::NoRecords { .. } => ErrorKind::DataQuality,
-            Self::UnfitConnection { .. } | Self::NotRun => ErrorKind::InvalidInput,
+            Self::UnfitConnection { .. } | Self::Distrusted { .. } | Self::NotRun => ErrorKind::InvalidInput,
             Self::NeedsConnection { .. } | Self::Refused { .. } => ErrorKind::InvalidInput,
             Self::BadPath { .. } | Self::BadSetting { .. } | Self::Generate { .. } => ErrorKind::InvalidInput,
             Self::Empty { .. }
@@ -335,6 +343,10 @@ impl Classify for SourceError {
             Self::RowTooLong { .. } => "look for a quote that is opened and never closed on that line".into(),
             Self::Changed { .. } => "load it again once nobody writes to it".into(),
             Self::BadSetting { hint, .. } => hint.clone(),
+            Self::Distrusted { .. } => {
+                "name the authority that signed it by `ca_file` of the connection, and the server as the certificate does"
+                    .into()
+            }
             Self::UnfitConnection { connection, .. } => format!("look into connections/{connection}.toml"),
             Self::Api { may_pass: true, .. } => "run the load again later: nothing was committed".into(),
             Self::Api { .. } => "compare the pipeline's source with what the API's documentation says".into(),

@@ -1,5 +1,7 @@
 //! What every call to a web server needs, whether it fetches a file or asks an API.
 
+use std::error::Error as _;
+use std::io;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -39,7 +41,30 @@ pub(super) fn trusted(
     let Some(path) = &connection.ca_file else { return Ok(Vec::new()) };
     let bytes =
         std::fs::read(context.root.join(path)).map_err(|source| SourceError::Read { path: path.clone(), source })?;
-    Certificate::from_pem_bundle(&bytes).map_err(|error| unfit(&format!("`{path}` holds no certificate: {error}")))
+    let found = Certificate::from_pem_bundle(&bytes);
+    let found = found.map_err(|error| unfit(&format!("`{path}` holds no certificate: {error}")))?;
+    match found.is_empty() {
+        true => Err(unfit(&format!("`{path}` holds no certificate"))),
+        false => Ok(found),
+    }
+}
+
+/// The error for a call that failed because the server's certificate is not trusted: asking again is no use. None for other
+/// failures.
+pub(super) fn distrust(url: &Url, error: &reqwest::Error) -> Option<SourceError> {
+    let mut cause = error.source();
+    while let Some(mut next) = cause {
+        // What an I/O error wraps is not its source, and it may be an I/O error itself.
+        while let Some(wrapped) = next.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            next = wrapped;
+        }
+        if let Some(source @ rustls::Error::InvalidCertificate(_)) = next.downcast_ref() {
+            let server = url.origin().ascii_serialization();
+            return Some(SourceError::Distrusted { server, source: source.clone() });
+        }
+        cause = next.source();
+    }
+    None
 }
 
 /// Whether both are at the same server, so that a secret may go to either.

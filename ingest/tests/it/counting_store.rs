@@ -1,14 +1,15 @@
-//! An object store in memory that counts what is asked of it.
+//! An object store in memory that counts what is asked of it, and lets others act in the midst of it.
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
@@ -22,6 +23,19 @@ pub(crate) struct CountingStore {
     pub(crate) inner: Arc<InMemory>,
     gets: Arc<AtomicUsize>,
     listed: Arc<AtomicUsize>,
+    before_put: Interposed,
+}
+
+/// The end of a path, and what happens before the first object is put whose path ends so.
+type BeforePut = (String, BoxFuture<'static, ()>);
+
+#[derive(Clone, Default)]
+struct Interposed(Arc<Mutex<Option<BeforePut>>>);
+
+impl fmt::Debug for Interposed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Interposed")
+    }
 }
 
 /// What was asked since the last time.
@@ -43,6 +57,16 @@ impl CountingStore {
         Reads { gets: self.gets.swap(0, Ordering::Relaxed), listed: self.listed.swap(0, Ordering::Relaxed) }
     }
 
+    /// Does `work` before the first object is put whose path ends with `end`, while its writer waits.
+    pub(crate) fn before_put(&self, end: &str, work: impl Future<Output = ()> + Send + 'static) {
+        *self.before_put.0.lock().unwrap() = Some((end.to_owned(), work.boxed()));
+    }
+
+    fn interposed(&self, location: &Path) -> Option<BoxFuture<'static, ()>> {
+        let mut held = self.before_put.0.lock().unwrap();
+        held.take_if(|(end, _)| location.as_ref().ends_with(end.as_str())).map(|(_, work)| work)
+    }
+
     fn count<'a>(&self, listed: BoxStream<'a, Result<ObjectMeta>>) -> BoxStream<'a, Result<ObjectMeta>> {
         let count = Arc::clone(&self.listed);
         let told = move |_: &Result<ObjectMeta>| {
@@ -61,6 +85,9 @@ impl fmt::Display for CountingStore {
 #[async_trait]
 impl ObjectStore for CountingStore {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        if let Some(work) = self.interposed(location) {
+            work.await;
+        }
         self.inner.put_opts(location, payload, options).await
     }
 

@@ -506,3 +506,116 @@ async fn checkpoints_are_written_and_no_run_is_forgotten() {
     assert_eq!(history.iter().filter(|commit| commit.run.is_some()).count(), 45);
     assert_eq!(count(setting.committer.storage(), &setting.table).await, 45);
 }
+
+/// The table's contract as it grows, of which the last version demands a value.
+fn grown(nullable: bool) -> String {
+    format!("{TABLE}[[columns]]\nname = \"note\"\ntype = \"text\"\nnullable = {nullable}\n")
+}
+
+impl Setting {
+    /// The same lake by another contract.
+    async fn under(&self, contract: &str) -> (Maintenance, Arc<TableDef>) {
+        self.lake.write("tables/t.toml", contract.as_bytes());
+        let lake = Lake::at(self.lake.root()).await;
+        (lake.ingest.maintenance(), Arc::clone(&lake.ingest.engine().project().tables[0].def))
+    }
+
+    /// Changes a commit as another tool might have made it.
+    fn rewrite(&self, version: u64, from: &str, to: &str) {
+        let text = self.commit_text(version);
+        assert!(text.contains(from), "{from} is not in {text}");
+        fs::write(self.folder().join(format!("_delta_log/{version:020}.json")), text.replace(from, to)).unwrap();
+    }
+}
+
+/// Rows with a note.
+fn noted(rows: &[(i64, Option<&str>)]) -> RecordBatch {
+    let plain = trades(&rows.iter().map(|(id, _)| (*id, Some("长春"))).collect::<Vec<_>>());
+    let notes: ArrayRef = Arc::new(rows.iter().map(|(_, note)| *note).collect::<StringArray>());
+    let columns = ["id", "region", "code"].into_iter().zip(plain.columns().to_vec());
+    RecordBatch::try_from_iter(columns.chain([("note", notes)])).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_from_before_a_column_comes_back_where_the_contract_allows_it() {
+    let setting = Setting::new().await;
+    setting.append("a", &[(1, Some("长春")), (2, None)]).await;
+    let (maintenance, table) = setting.under(&grown(true)).await;
+    let replace = async |content: &str, rows: &[(i64, Option<&str>)]| {
+        let committed = commit(&setting.committer, &table, WriteMode::Replace, content, &noted(rows)).await;
+        committed.unwrap().version()
+    };
+    assert_eq!(replace("b", &[(3, Some("x")), (4, None)]).await, 1);
+    assert_eq!(replace("c", &[(5, Some("y"))]).await, 2);
+    let sql = "select id, region, note from market.trades order by id";
+    let read = async |rows: &[[&str; 3]]| {
+        let lake = Lake::at(setting.lake.root()).await;
+        assert_eq!(lake.sql(sql).await, rows);
+        assert_eq!(lake.sql("select count(*) from market.trades where note is null").await.len(), 1);
+    };
+
+    // Both ways round, rows without the column count as rows without a value.
+    let diff = maintenance.diff(setting.name(), 0, 1).await.unwrap();
+    assert_eq!((diff.rows_added, diff.rows_removed), (2, 2));
+    let diff = maintenance.diff(setting.name(), 1, 0).await.unwrap();
+    assert_eq!((diff.rows_added, diff.rows_removed), (2, 2));
+    assert_eq!(maintenance.restore(setting.name(), 0, None).await.unwrap().made, Some(3));
+    read(&[["1", "长春", ""], ["2", "", ""]]).await;
+    let diff = maintenance.diff(setting.name(), 0, 3).await.unwrap();
+    assert_eq!((diff.rows_added, diff.rows_removed), (0, 0));
+    maintenance.restore(setting.name(), 2, None).await.unwrap();
+
+    // The contract demands the value now: what has none does not come back, and the plan says so too.
+    let (maintenance, _) = setting.under(&grown(false)).await;
+    for (version, reason) in [
+        (0, "its rows have no column `note`, which may not be missing"),
+        (1, "rows of it have no value in `note`, which may not be missing"),
+    ] {
+        let planned = maintenance.plan_restore(setting.name(), version).await.unwrap_err();
+        let error = maintenance.restore(setting.name(), version, None).await.unwrap_err();
+        let message = format!("version {version} of `market.trades` cannot be restored: {reason}");
+        assert_eq!((planned.to_string(), error.to_string()), (message.clone(), message));
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        let hint = "say `nullable = true` for the column in the table's contract, and restore again";
+        assert_eq!(error.hint(), Some(hint));
+    }
+    assert_eq!(maintenance.restore(setting.name(), 4, None).await.unwrap().made, None);
+    read(&[["5", "长春", "y"]]).await;
+    let (maintenance, _) = setting.under(&grown(true)).await;
+    assert_eq!(maintenance.restore(setting.name(), 1, None).await.unwrap().made, Some(5));
+    read(&[["3", "长春", "x"], ["4", "长春", ""]]).await;
+}
+
+/// Another tool may do what no load does: demand a value of a column that is new, change its type, or drop it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_does_not_fit_the_log_any_more_is_named() {
+    let code = r#"{\"name\":\"code\",\"type\":\"string\",\"nullable\":false,\"metadata\":{}}"#;
+    let note = r#"{\"name\":\"note\",\"type\":\"string\",\"nullable\":true,\"metadata\":{}}"#;
+    let (demanded, number) = (note.replace("true", "false"), code.replace("string", "long"));
+    for (from, to, reason, differs) in [
+        (note, demanded.as_str(), "its rows have no column `note`, which may not be missing", None),
+        (
+            code,
+            number.as_str(),
+            "its column `code` is Utf8, and the table's Int64",
+            Some("column `code` is Utf8 in one"),
+        ),
+        (&format!("{code},"), "", "its column `code` is no longer in the table", None),
+    ] {
+        let setting = Setting::new().await;
+        setting.append("a", &[(1, Some("长春"))]).await;
+        let (_, table) = setting.under(&grown(true)).await;
+        let rows = noted(&[(2, Some("x"))]);
+        commit(&setting.committer, &table, WriteMode::Replace, "b", &rows).await.unwrap();
+        setting.rewrite(1, from, to);
+        let (maintenance, _) = setting.under(&grown(true)).await;
+        let error = maintenance.restore(setting.name(), 0, None).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("version 0 of `market.trades` cannot be restored: {reason}"));
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        if let Some(differs) = differs {
+            let error = maintenance.diff(setting.name(), 0, 1).await.unwrap_err();
+            assert!(error.to_string().contains(differs), "{}", error.chain());
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        }
+    }
+}

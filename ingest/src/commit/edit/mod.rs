@@ -42,6 +42,11 @@ pub(super) trait Edit: Debug + Send + Sync {
     /// What the log calls it.
     fn operation(&self, target: &Target) -> DeltaOperation;
 
+    /// Whether the files that it adds are new, and not those of an earlier version that a vacuum has kept for it.
+    fn writes_files(&self) -> bool {
+        true
+    }
+
     /// Enters into the run's record what the last call of [`Self::actions`] did beyond adding the run's rows. It is
     /// given the record as it was before the edit.
     fn enter(&self, _run: &mut RunRecord) {}

@@ -74,6 +74,10 @@ impl Edit for Restore {
         DeltaOperation::Restore { version: Some(self.past.version()), datetime: None }
     }
 
+    fn writes_files(&self) -> bool {
+        false
+    }
+
     fn enter(&self, run: &mut RunRecord) {
         let back = self.back.load(Ordering::Relaxed);
         (run.rows_read, run.rows_loaded) = (back, back);

@@ -107,7 +107,11 @@ impl Api {
             return Err(Failure::Final(self.failed(url.path(), reason, false)));
         }
         let passing = |error: reqwest::Error| Failure::Passing { problem: chain(&error.without_url()), pause: None };
-        let mut response = self.client.get(url.clone()).send().await.map_err(passing)?;
+        let unsent = |error: reqwest::Error| match web::distrust(url, &error) {
+            Some(error) => Failure::Final(error),
+            None => passing(error),
+        };
+        let mut response = self.client.get(url.clone()).send().await.map_err(unsent)?;
         let status = response.status();
         if web::may_pass(status) {
             let pause = web::retry_after(response.headers(), Utc::now());

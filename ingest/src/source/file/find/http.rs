@@ -127,7 +127,12 @@ impl Transfer {
             Err(error) if error.is_redirect() || error.is_builder() => {
                 return Err(SourceError::Remote { path: self.name.clone(), source: error.without_url().into() });
             }
-            Err(error) => return Ok(Some(Broken { error: error.without_url().into(), pause: None })),
+            Err(error) => {
+                return match web::distrust(&self.url, &error) {
+                    Some(error) => Err(error),
+                    None => Ok(Some(Broken { error: error.without_url().into(), pause: None })),
+                };
+            }
         };
         if let Some(broken) = self.refused(&response)? {
             return Ok(Some(broken));
