@@ -253,7 +253,7 @@ impl Committer {
     }
 
     /// The loads of `table` that committed, oldest first, and the version up to which they are told; `None` for a
-    /// table that does not exist. Of pushes only the newest are among them: [`Self::pushed_before`] knows more.
+    /// table that does not exist. Of pushes only the newest are among them: `pushed_before` knows more.
     pub async fn past_loads(&self, table: &TableDef) -> Result<(Arc<Vec<PastLoad>>, Option<u64>)> {
         let target = Target::of_table(&self.inner.storage, table);
         let past = self.past(target.label());
