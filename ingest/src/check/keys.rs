@@ -1,8 +1,6 @@
 //! A set of keys that goes to disk where it grows, so that memory does not grow with a load.
 
-use std::collections::HashSet;
 use std::fs::File;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
@@ -13,12 +11,18 @@ use crate::source::Spool;
 /// Bytes of a key.
 const KEY_BYTES: usize = size_of::<u128>();
 
-/// Keys in memory: just as many as fit in the shards before these would double, some 140 MB.
-const ROOM: usize = 7_000_000;
+/// Keys in memory: just as many as fit in the shards before these would double, some 130 MB.
+const ROOM: usize = 6_000_000;
 
 /// Sets among which the keys in memory are spread by their highest bits: a set that grows is moved within the
 /// processor's caches, and what is needed for that is a small part of the whole.
 const SHARDS: usize = 256;
+
+/// Slots of a shard's first table.
+const LEAST_SLOTS: usize = 16;
+
+/// A slot without a key.
+const FREE: u128 = 0;
 
 /// Keys that are read from disk together: four kibibytes.
 const BLOCK_KEYS: usize = 256;
@@ -33,12 +37,21 @@ const DOUBLINGS: usize = 3;
 /// Keys of 128 bits that are hashes already. Of any number of them, memory holds the last [`ROOM`] and about two bytes
 /// for each other one.
 pub(super) struct Keys {
-    recent: Vec<HashSet<u128, BuildHasherDefault<Identity>>>,
+    recent: Vec<Shard>,
     recent_keys: usize,
     room: usize,
     levels: Vec<Level>,
     /// Where runs are written; none before the first.
     spool: Option<Arc<Spool>>,
+}
+
+/// Keys in memory, each in the first free slot from the one that its lowest bits name. A look-up touches one line of
+/// the processor's cache, in which the key would be put, and nothing else.
+#[derive(Default)]
+struct Shard {
+    /// A power of two of them, or none; [`FREE`] where there is no key.
+    slots: Vec<u128>,
+    keys: usize,
 }
 
 /// Runs that share a filter.
@@ -71,7 +84,7 @@ impl Default for Keys {
 
 impl Keys {
     fn with_room(room: usize) -> Self {
-        let recent = (0..SHARDS).map(|_| HashSet::default()).collect();
+        let recent = (0..SHARDS).map(|_| Shard::default()).collect();
         Self { recent, recent_keys: 0, room, levels: Vec::new(), spool: None }
     }
 
@@ -80,6 +93,7 @@ impl Keys {
     /// # Errors
     /// Where the disk for temporary files fails, or is full.
     pub(super) fn insert(&mut self, key: u128) -> io::Result<bool> {
+        let key = taken(key);
         if self.is_on_disk(key)? || !self.recent[shard_of(key)].insert(key) {
             return Ok(false);
         }
@@ -93,7 +107,8 @@ impl Keys {
     /// Whether a key is among those in memory: quickly told, and of many keys at once, since the processor then waits for
     /// memory once for several. An [`Self::insert`] that follows finds what it needs at hand.
     pub(super) fn has_in_memory(&self, key: u128) -> bool {
-        self.recent[shard_of(key)].contains(&key)
+        let key = taken(key);
+        self.recent[shard_of(key)].contains(key)
     }
 
     fn is_on_disk(&self, key: u128) -> io::Result<bool> {
@@ -124,7 +139,8 @@ impl Keys {
         let level = self.levels.last_mut().expect("one was there, or was added");
         for shard in &mut self.recent {
             // Shards follow each other as their keys do. They keep their room.
-            sorted.extend(shard.drain());
+            sorted.extend(shard.slots.iter().copied().filter(|key| *key != FREE));
+            shard.clear();
             sorted.sort_unstable();
             for key in sorted.drain(..) {
                 if keys % BLOCK_KEYS == 0 {
@@ -159,20 +175,51 @@ fn shard_of(key: u128) -> usize {
     (key >> (u128::BITS - SHARDS.ilog2())) as usize
 }
 
-/// The keys are hashes already.
-#[derive(Debug, Default)]
-struct Identity(u64);
+/// What stands for a key: [`FREE`] is none. That two become one is as likely as that two texts have one hash.
+fn taken(key: u128) -> u128 {
+    if key == FREE { !FREE } else { key }
+}
 
-impl Hasher for Identity {
-    fn finish(&self) -> u64 {
-        self.0
+impl Shard {
+    fn contains(&self, key: u128) -> bool {
+        !self.slots.is_empty() && self.slots[self.slot(key)] == key
     }
 
-    fn write(&mut self, bytes: &[u8]) {
-        let mut half = [0; 8];
-        let count = bytes.len().min(8);
-        half[..count].copy_from_slice(&bytes[..count]);
-        self.0 ^= u64::from_le_bytes(half);
+    /// Takes a key in; false where it was there.
+    fn insert(&mut self, key: u128) -> bool {
+        if self.keys * 4 >= self.slots.len() * 3 {
+            self.grow();
+        }
+        let slot = self.slot(key);
+        let is_new = self.slots[slot] == FREE;
+        self.slots[slot] = key;
+        self.keys += usize::from(is_new);
+        is_new
+    }
+
+    /// Where a key is, or would be put. A quarter of the slots is free.
+    fn slot(&self, key: u128) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut slot = key as usize & mask;
+        while self.slots[slot] != key && self.slots[slot] != FREE {
+            slot = (slot + 1) & mask;
+        }
+        slot
+    }
+
+    fn grow(&mut self) {
+        let room = (self.slots.len() * 2).max(LEAST_SLOTS);
+        let before = std::mem::replace(&mut self.slots, vec![FREE; room]);
+        for key in before.into_iter().filter(|key| *key != FREE) {
+            let slot = self.slot(key);
+            self.slots[slot] = key;
+        }
+    }
+
+    /// Empties it and keeps its room.
+    fn clear(&mut self) {
+        self.slots.fill(FREE);
+        self.keys = 0;
     }
 }
 
@@ -199,6 +246,6 @@ mod tests {
         assert_eq!(keys.levels.iter().map(|level| level.runs.len()).collect::<Vec<_>>(), [1, 2, 4, 8, 8, 7]);
         assert!((0..30_100).all(|number| !keys.insert(key(number)).unwrap()));
         assert!(keys.insert(key(40_000)).unwrap());
-        assert!([0, u128::MAX].into_iter().all(|end| keys.insert(end).unwrap() && !keys.insert(end).unwrap()));
+        assert!([0, u128::MAX - 1].into_iter().all(|end| keys.insert(end).unwrap() && !keys.insert(end).unwrap()));
     }
 }

@@ -45,6 +45,7 @@ mod committer;
 mod compaction;
 mod digest;
 mod edit;
+mod encode;
 mod error;
 mod fence;
 mod keys;

@@ -211,12 +211,12 @@ fn timestamp(micros: i64) -> Option<String> {
 }
 
 /// A text that is not greater than `text` and not long.
-fn cut_down(text: &str) -> String {
+pub(super) fn cut_down(text: &str) -> String {
     text.chars().take(STATISTICS_TEXT_CHARS).collect()
 }
 
 /// A text that is not less than `text` and not long: cut, its last character raised by one.
-fn cut_up(text: &str) -> Option<String> {
+pub(super) fn cut_up(text: &str) -> Option<String> {
     let mut characters: Vec<char> = text.chars().take(STATISTICS_TEXT_CHARS + 1).collect();
     if characters.len() <= STATISTICS_TEXT_CHARS {
         return Some(text.into());

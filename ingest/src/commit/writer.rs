@@ -10,8 +10,7 @@ use arrow::error::ArrowError;
 use deltalake::kernel::Add;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowWriter, encode_arrow_schema};
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, encode_arrow_schema};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -22,6 +21,7 @@ use xiangyun_engine::Result;
 use xiangyun_engine::catalog::{LINE_COLUMN, PROVENANCE_COLUMNS, SORTED_BY_TAG, STATISTICS_TEXT_CHARS, TableDef};
 use xiangyun_engine::storage::{Storage, StorageError};
 
+use super::encode::{FileEncoder, ROW_GROUP_ROWS};
 use super::error::CommitError;
 use super::partition::{PartitionKey, folders, split};
 use super::sorted::Sorted;
@@ -29,9 +29,6 @@ use super::spool::SpooledRows;
 use super::statistics::Statistics;
 use super::streaming::OpenFile;
 use super::target::Target;
-
-/// Rows of a row group: what a scan skips or reads as a whole.
-const ROW_GROUP_ROWS: usize = 1 << 20;
 
 /// How files are cut and written.
 #[derive(Debug, Clone)]
@@ -364,10 +361,8 @@ impl FileJob {
     pub(super) fn parquet<'a>(
         &self,
         bytes: &'a mut Vec<u8>,
-    ) -> Result<ArrowWriter<&'a mut Vec<u8>>, xiangyun_engine::error::BoxError> {
-        // The file says what readers see, and not how the writer held it.
-        let options = ArrowWriterOptions::new().with_properties(self.properties()?).with_skip_arrow_metadata(true);
-        Ok(ArrowWriter::try_new_with_options(bytes, self.file_schema.clone(), options)?)
+    ) -> Result<FileEncoder<&'a mut Vec<u8>>, xiangyun_engine::error::BoxError> {
+        Ok(FileEncoder::new(bytes, &self.file_schema, self.properties()?)?)
     }
 
     fn properties(&self) -> Result<WriterProperties, xiangyun_engine::error::BoxError> {
