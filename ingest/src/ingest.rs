@@ -14,7 +14,7 @@ use crate::observe::RunObserver;
 use crate::pipeline::{self, PipelineDef};
 use crate::progress::Progress;
 use crate::run::{PushedRows, Run, RunError};
-use crate::source::SourceContext;
+use crate::source::{READ_ONCE_BYTES, SourceContext};
 
 /// How to load.
 #[derive(Debug, Clone, Default)]
@@ -111,6 +111,7 @@ pub struct Ingest {
     pipelines: Arc<Vec<Document<PipelineDef>>>,
     connections: Connections,
     observers: Arc<[Arc<dyn RunObserver>]>,
+    read_once_from: u64,
 }
 
 impl Ingest {
@@ -124,7 +125,16 @@ impl Ingest {
             pipelines: Arc::new(declarations.pipelines),
             connections,
             observers: Arc::new([]),
+            read_once_from: READ_ONCE_BYTES,
         })
+    }
+
+    /// Reads new files of at least so many bytes once, instead of those of [`READ_ONCE_BYTES`] and more: they are hashed
+    /// while their rows are read.
+    #[must_use]
+    pub fn reading_once_from(mut self, bytes: u64) -> Self {
+        self.read_once_from = bytes;
+        self
     }
 
     /// Tells `observers` of every run from here on.
@@ -134,13 +144,14 @@ impl Ingest {
         self
     }
 
-    /// What sources are opened with.
+    /// What sources are opened with; all their files are hashed then.
     pub(crate) fn source_context(&self) -> SourceContext {
         SourceContext {
             root: self.engine.project().root.clone(),
             connections: self.connections.clone(),
             runtime: tokio::runtime::Handle::current(),
             cursor: None,
+            read_once_from: None,
         }
     }
 
@@ -188,7 +199,8 @@ impl Ingest {
             names: self.pipelines.iter().map(|document| document.def.name.clone()).collect(),
         })?;
         let def = Arc::clone(&document.def);
-        let (engine, committer, sources) = (&self.engine, &self.committer, self.source_context());
+        let (engine, committer) = (&self.engine, &self.committer);
+        let sources = SourceContext { read_once_from: Some(self.read_once_from), ..self.source_context() };
         let run = Run {
             engine,
             committer,

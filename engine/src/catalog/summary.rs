@@ -121,10 +121,18 @@ pub struct RunSource {
     pub path: String,
     /// Bytes as read from disk, before decompression.
     pub size_bytes: u64,
-    /// SHA-256 of those bytes, lower-case hex.
-    pub sha256: String,
+    /// SHA-256 of those bytes, lower-case hex. A large new file is hashed while its rows are read: a run that failed
+    /// before it came to the end has none. What was committed always has one.
+    pub sha256: Option<String>,
     /// Encoding that was decided, as in `GB18030`.
     pub encoding: Option<String>,
+}
+
+impl RunSource {
+    /// Whether both are known to hold the same bytes.
+    pub fn has_content_of(&self, other: &Self) -> bool {
+        self.sha256.is_some() && self.sha256 == other.sha256
+    }
 }
 
 /// A table that a run read.

@@ -55,7 +55,7 @@ impl PastLoad {
 
 /// Whether both have the same rows to give: files by their name or their content, pushed requests by their name.
 fn is_same_source(one: &RunSource, other: &RunSource) -> bool {
-    one.path == other.path || (one.sha256 == other.sha256 && !is_pushed(&one.path))
+    one.path == other.path || (one.has_content_of(other) && !is_pushed(&one.path))
 }
 
 /// The loads of one table, as far as they have been read. A commit never changes, so that only new ones are.

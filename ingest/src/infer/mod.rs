@@ -76,6 +76,8 @@ pub fn infer(options: &InferOptions) -> Result<Inferred> {
         connections: Connections::default(),
         runtime: tokio::runtime::Handle::current(),
         cursor: None,
+        // Only its first rows are looked at.
+        read_once_from: Some(sources::READ_ONCE_BYTES),
     };
     let def = source::of_file(&context, &options.path)?;
     let sample = sample(&context, &def, options.rows)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::Schema;
 use tokio::sync::oneshot;
-use xiangyun_engine::catalog::TableDef;
+use xiangyun_engine::catalog::{RunSource, TableDef};
 use xiangyun_engine::project::nearest;
 use xiangyun_engine::{Error, ErrorKind, Result};
 
@@ -24,7 +24,7 @@ const ATTEMPTS: usize = 5;
 struct Entry {
     name: String,
     push: Push,
-    sha256: String,
+    sha256: Option<String>,
     answers: Vec<oneshot::Sender<Answer>>,
 }
 
@@ -72,7 +72,7 @@ fn joined(waiting: Vec<Waiting>) -> Vec<Entry> {
             }
             None => {
                 places.insert(name.clone(), entries.len());
-                entries.push(Entry { name, push, sha256: String::new(), answers: vec![answer] });
+                entries.push(Entry { name, push, sha256: None, answers: vec![answer] });
             }
         }
     }
@@ -145,7 +145,7 @@ async fn read(
         for mut entry in entries {
             match open(&def, &pipeline, &table, &entry) {
                 Ok(pushed) => {
-                    pushed.sha256().clone_into(&mut entry.sha256);
+                    entry.sha256 = pushed.sha256();
                     opened.push((entry, pushed));
                 }
                 Err(error) => entry.answer(&Err(Arc::new(error))),
@@ -184,7 +184,8 @@ fn check_columns(pipeline: &PipelineDef, table: &TableDef, schema: &Schema) -> R
 /// The answer to a request that was loaded before, as `version`.
 async fn loaded_before(ingest: &Ingest, table: &TableDef, version: u64, entry: &Entry) -> Answer {
     let load = ingest.committer().load_of(table, version).await.map_err(Arc::new)?;
-    let is_same = load.sources.iter().any(|source| source.path == entry.name && source.sha256 == entry.sha256);
+    let is_sent = |source: &RunSource| source.path == entry.name && source.sha256 == entry.sha256;
+    let is_same = entry.sha256.is_some() && load.sources.iter().any(is_sent);
     let run_id = load.run_id;
     if is_same {
         return Ok(PushReport { loaded: false, run_id, version, rows: None, rejects: Vec::new() });

@@ -383,6 +383,10 @@ impl Source for Shaped {
         self.source.files()
     }
 
+    fn hashed_files(&self, wanted: &(dyn Fn(&RunSource) -> bool + Sync)) -> Result<Vec<RunSource>, SourceError> {
+        self.source.hashed_files(wanted)
+    }
+
     fn batches(&self) -> Result<Batches, SourceError> {
         Ok(self.shaped(self.source.batches()?))
     }

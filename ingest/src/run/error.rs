@@ -83,6 +83,9 @@ pub(crate) enum RunError {
     /// The load's identity could not be written down.
     #[error("the pipeline's definition cannot be hashed")]
     Identity { source: BoxError },
+    /// A commit was to be named by content that nobody has read.
+    #[error("the content of `{path}` is not known")]
+    Unhashed { path: String },
     /// The factor for synthetic sources.
     #[error("the scale cannot be {scale}")]
     Scale { scale: f64 },
@@ -129,9 +132,11 @@ impl Classify for RunError {
             | Self::TooManyRejected { .. }
             | Self::Evaluate { .. }
             | Self::FileChanged { .. } => ErrorKind::DataQuality,
-            Self::Unbalanced { .. } | Self::Staged { .. } | Self::Identity { .. } | Self::ReaderLost { .. } => {
-                ErrorKind::Internal
-            }
+            Self::Unbalanced { .. }
+            | Self::Staged { .. }
+            | Self::Identity { .. }
+            | Self::Unhashed { .. }
+            | Self::ReaderLost { .. } => ErrorKind::Internal,
         }
     }
 
@@ -183,6 +188,7 @@ impl Classify for RunError {
             | Self::Staged { .. }
             | Self::Transform { .. }
             | Self::Identity { .. }
+            | Self::Unhashed { .. }
             | Self::ReaderLost { .. } => None,
         }
     }

@@ -33,18 +33,18 @@ impl NewFiles {
     /// Compares `files` with what `past` has loaded: the loads of one pipeline, oldest first.
     ///
     /// Content is loaded once, whatever it is called. Where a changed file takes the place of its earlier content, it
-    /// is the newest content of a name that counts: the earlier one is no longer there and may come again.
+    /// is the newest content of a name that counts: the earlier one is no longer there and may come again. A file without
+    /// a hash is of a size that no content of `past` has.
     pub(super) fn among(files: &[RunSource], past: &[&PastLoad], policy: OnChangedFile) -> Self {
         let mut found = Self::default();
         for file in files {
             let named = |load: &&&PastLoad| load.sources.iter().any(|source| source.path == file.path);
             let holds = |load: &&&PastLoad| match policy {
-                OnChangedFile::Replace => load
-                    .sources
-                    .iter()
-                    .any(|source| source.sha256 == file.sha256 && is_newest(past, load, &source.path)),
+                OnChangedFile::Replace => {
+                    load.sources.iter().any(|source| source.has_content_of(file) && is_newest(past, load, &source.path))
+                }
                 OnChangedFile::Load | OnChangedFile::Stop => {
-                    load.sources.iter().any(|source| source.sha256 == file.sha256)
+                    load.sources.iter().any(|source| source.has_content_of(file))
                 }
             };
             if let Some(load) = past.iter().rfind(holds) {
@@ -117,6 +117,13 @@ impl Source for SomeFiles {
         &self.files
     }
 
+    fn hashed_files(&self, wanted: &(dyn Fn(&RunSource) -> bool + Sync)) -> Result<Vec<RunSource>, SourceError> {
+        let is_own = |file: &RunSource| self.paths.contains(&file.path);
+        let mut files = self.source.hashed_files(&|file| is_own(file) && wanted(file))?;
+        files.retain(is_own);
+        Ok(files)
+    }
+
     fn batches(&self) -> Result<Batches, SourceError> {
         self.source.batches_of(&self.paths)
     }
@@ -142,7 +149,7 @@ mod tests {
     use super::*;
 
     fn file(path: &str, sha256: &str) -> RunSource {
-        RunSource { path: path.into(), size_bytes: 1, sha256: sha256.into(), encoding: None }
+        RunSource { path: path.into(), size_bytes: 1, sha256: Some(sha256.into()), encoding: None }
     }
 
     fn load(version: u64, files: &[(&str, &str)]) -> PastLoad {
@@ -189,6 +196,15 @@ mod tests {
         assert_eq!((found.read.len(), found.changed.len()), (1, 1));
         assert_eq!(among(&[("a", "1")], &past, OnChangedFile::Load).read.len(), 0);
         assert_eq!(among(&[("a", "2")], &past, OnChangedFile::Replace).known_since, Some(1));
+    }
+
+    #[test]
+    fn a_file_without_a_hash_is_new_or_changed_by_its_name() {
+        let unhashed = |path: &str| RunSource { sha256: None, ..file(path, "") };
+        let past = [load(0, &[("a", "1")]), load(1, &[("b", "2")])];
+        let found = NewFiles::among(&[unhashed("a"), unhashed("c")], &standing(&past, "p"), OnChangedFile::Replace);
+        let changed = vec![ChangedFile { path: "a".into(), runs: vec!["r0".into()] }];
+        assert_eq!(found, NewFiles { read: vec!["a".into(), "c".into()], changed, known_since: None });
     }
 
     #[test]

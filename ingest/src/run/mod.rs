@@ -44,7 +44,7 @@ pub(crate) use push::PushedRows;
 use quarantine::{Quarantine, Samples};
 use reading::{Reading, Tally};
 pub(crate) use replay::Replay;
-use task::{Loading, Task};
+use task::{CommitName, Loading, Task};
 use trace::Trace;
 
 /// Runs of the whole load, where others load the same files at the same time.
@@ -199,7 +199,7 @@ impl Run<'_> {
                 return Ok(Some(LoadOutcome::Unchanged));
             }
         };
-        let Loading { source, idempotency, mut in_place } = loading;
+        let Loading { source, name, mut in_place, .. } = loading;
         if let Some(mark) = mark {
             // Another load since would have left another mark: this one would bring its rows again.
             in_place.seen = Some(mark.seen);
@@ -218,6 +218,12 @@ impl Run<'_> {
         if self.options.dry_run {
             return Ok(Some(LoadOutcome::DryRun));
         }
+        let idempotency = match name {
+            CommitName::Known(name) => name,
+            CommitName::OfContent { after } => {
+                self.idempotency(&table, &report.run.sources, &report.run.reads, after.as_deref())?
+            }
+        };
         self.progress.step("committing", None);
         self.commit(table, idempotency, in_place, checked, report).await
     }
@@ -278,13 +284,6 @@ impl Run<'_> {
             }
         }
         Ok(reads)
-    }
-
-    fn idempotency(&self, table: &TableDef, source: &dyn Source, reads: &[RunRead]) -> Result<Idempotency> {
-        let reads: Vec<_> = reads.iter().map(|read| (read.table.to_string(), read.version)).collect();
-        let identity = identity::identity(&self.pipeline, table, source.files(), &reads);
-        let identity = identity.map_err(|error| RunError::Identity { source: error.into() })?;
-        Ok(Idempotency { app_id: identity.app_id, version: identity.version })
     }
 
     /// The tables that the transform reads, behind views too.
@@ -366,6 +365,7 @@ impl Run<'_> {
             }
         }
         report.rejects = quarantine.close().await?;
+        report.run.sources = self.hashed(&source, |_| true).await?;
         report.run.notes.extend(source.notes());
         report.run.rows_read = seen + tally.unreadable();
         report.run.rows_rejected = rejected + tally.unreadable();

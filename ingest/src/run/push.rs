@@ -7,7 +7,7 @@ use xiangyun_engine::Result;
 use xiangyun_engine::catalog::TableDef;
 
 use super::Run;
-use super::task::{Loading, Task, some_of};
+use super::task::{CommitName, Loading, Task, some_of};
 use crate::check::{Finding, Places};
 use crate::commit::{InPlace, TakenOut};
 use crate::ingest::LoadReport;
@@ -49,7 +49,8 @@ impl Run<'_> {
         let names: Vec<&str> = source.files().iter().map(|file| file.path.as_str()).collect();
         let idempotency = self.committer.name(&format!("xiangyun/{}/push", self.pipeline.name), &names.join("\n"));
         let in_place = InPlace { taken: TakenOut::default(), also: Vec::new(), seen: Some(seen) };
-        Ok(Task::Load(Box::new(Loading { source, idempotency, in_place })))
+        let (files, name) = (source.files().to_vec(), CommitName::Known(idempotency));
+        Ok(Task::Load(Box::new(Loading { source, files, name, in_place })))
     }
 }
 

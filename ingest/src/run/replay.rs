@@ -14,7 +14,8 @@ use xiangyun_engine::{Principal, Result};
 use super::Run;
 use super::error::RunError;
 use super::files::{is_newest, standing};
-use super::task::{Loading, Task};
+use super::identity;
+use super::task::{CommitName, Loading, Task};
 use crate::check::Place;
 use crate::commit::{Idempotency, InPlace, PastLoad};
 use crate::ingest::LoadReport;
@@ -108,12 +109,13 @@ impl Run<'_> {
         let mut numbers: Vec<u64> = open.keys().copied().collect();
         numbers.sort_unstable();
         report.run.resolves = vec![ResolvedRows { run_id: replay.run_id.clone(), rows: stretches(&numbers) }];
-        let content = replay.source.files().iter().map(|file| file.sha256.as_str()).collect::<Vec<_>>().join("-");
+        let content = identity::hashes(replay.source.files())?.join("-");
         let app_id = format!("xiangyun/{}/replay/{}/{content}", self.pipeline.name, replay.run_id);
         *replay.open.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(open);
         Ok(Task::Load(Box::new(Loading {
+            files: source.files().to_vec(),
             source,
-            idempotency: Idempotency { app_id, version: 1 },
+            name: CommitName::Known(Idempotency { app_id, version: 1 }),
             in_place: InPlace { seen: Some(seen), ..InPlace::default() },
         })))
     }
@@ -258,6 +260,13 @@ impl Source for ReplayedRows {
 
     fn files(&self) -> &[RunSource] {
         self.source.files()
+    }
+
+    fn hashed_files(
+        &self,
+        wanted: &(dyn Fn(&RunSource) -> bool + Sync),
+    ) -> std::result::Result<Vec<RunSource>, SourceError> {
+        self.source.hashed_files(wanted)
     }
 
     fn batches(&self) -> std::result::Result<Batches, SourceError> {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use xiangyun_engine::Result;
-use xiangyun_engine::catalog::{RunRead, TableDef};
+use xiangyun_engine::catalog::{RunRead, RunSource, TableDef};
 
 use super::error::RunError;
 use super::files::{NewFiles, SomeFiles, standing, with_replays};
@@ -27,8 +27,20 @@ pub(super) enum Task {
 /// What a run loads, and how it is committed.
 pub(super) struct Loading {
     pub(super) source: Arc<dyn Source>,
-    pub(super) idempotency: Idempotency,
+    /// Those of the source, hashed as far as that is known before its rows are read.
+    pub(super) files: Vec<RunSource>,
+    pub(super) name: CommitName,
     pub(super) in_place: InPlace,
+}
+
+/// What a commit is recorded under.
+pub(super) enum CommitName {
+    Known(Idempotency),
+    /// By the content of the files, once all of it has been read: behind the run that last loaded other content of one
+    /// of their names.
+    OfContent {
+        after: Option<String>,
+    },
 }
 
 impl Run<'_> {
@@ -49,9 +61,10 @@ impl Run<'_> {
             Task::Load(loading) => *loading,
             nothing @ Task::Nothing { .. } => return Ok(nothing),
         };
-        report.run.sources = loading.source.files().to_vec();
+        report.run.sources.clone_from(&loading.files);
         if !self.options.dry_run
-            && let Some(version) = self.committer.find(table, &loading.idempotency).await?
+            && let CommitName::Known(name) = &loading.name
+            && let Some(version) = self.committer.find(table, name).await?
         {
             return Ok(Task::Nothing { version });
         }
@@ -61,17 +74,24 @@ impl Run<'_> {
     /// The files that were not loaded before, for a mode that adds rows; for others all of them, whose rows find the
     /// place of those that are there.
     async fn only_new(&self, table: &TableDef, source: Arc<dyn Source>, report: &mut LoadReport) -> Result<Task> {
-        let adds = self.pipeline.mode == WriteMode::Append && self.pipeline.source.has_named_files();
-        if !adds || self.options.dry_run {
-            let idempotency = self.idempotency(table, &*source, &report.run.reads)?;
-            return Ok(Task::Load(Box::new(Loading { source, idempotency, in_place: InPlace::default() })));
+        let is_append = self.pipeline.mode == WriteMode::Append && self.pipeline.source.has_named_files();
+        let adds = is_append && !self.options.dry_run;
+        let is_unhashed = source.files().iter().any(|file| file.sha256.is_none());
+        let (past, seen) = match adds || (is_unhashed && !self.options.dry_run) {
+            true => self.committer.past_loads(table).await?,
+            false => Default::default(),
+        };
+        // Told by the same past, so that no file without a hash is one of another load meanwhile.
+        let mut files = self.hash_known_sizes(&source, &past).await?;
+        if !adds {
+            let name = self.commit_name(table, &files, &report.run.reads, None)?;
+            return Ok(Task::Load(Box::new(Loading { source, files, name, in_place: InPlace::default() })));
         }
         let policy = self.pipeline.on_changed_file;
-        let (past, seen) = self.committer.past_loads(table).await?;
-        let new = NewFiles::among(source.files(), &standing(&past, &self.pipeline.name), policy);
-        let all = source.files().len();
+        let new = NewFiles::among(&files, &standing(&past, &self.pipeline.name), policy);
+        let all = files.len();
         if let (true, Some(version)) = (new.read.is_empty(), new.known_since) {
-            report.run.sources = source.files().to_vec();
+            report.run.sources = files;
             return Ok(Task::Nothing { version });
         }
         let source = some_of(source, &new.read);
@@ -80,14 +100,65 @@ impl Run<'_> {
             report.run.notes.push(format!("{known} of {all} files were loaded before and are left out"));
         }
         self.tell_changed(&new, report)?;
-        let mut idempotency = self.idempotency(table, &*source, &report.run.reads)?;
-        if let Some(last) = new.changed.iter().filter_map(|file| file.runs.last()).max() {
-            // The same content may come again after other content of its name.
-            idempotency.app_id.push_str(&format!("/after/{last}"));
-        }
+        let read: HashSet<&String> = new.read.iter().collect();
+        files.retain(|file| read.contains(&file.path));
+        let after = new.changed.iter().filter_map(|file| file.runs.last()).max();
+        let name = self.commit_name(table, &files, &report.run.reads, after.cloned())?;
         let taken = if policy == OnChangedFile::Replace { new.taken_out() } else { TakenOut::default() };
         let in_place = InPlace { taken, also: Vec::new(), seen: Some(seen) };
-        Ok(Task::Load(Box::new(Loading { source, idempotency, in_place })))
+        Ok(Task::Load(Box::new(Loading { source, files, name, in_place })))
+    }
+
+    /// The files of `source`, hashed where the pipeline has loaded a file of that very size: only such a one can have
+    /// content that is there already. Where the log has lost past loads, the commit still knows its name.
+    async fn hash_known_sizes(&self, source: &Arc<dyn Source>, past: &[PastLoad]) -> Result<Vec<RunSource>> {
+        let own = past.iter().filter(|load| load.pipeline == self.pipeline.name);
+        let sizes: HashSet<u64> = own.flat_map(|load| &load.sources).map(|file| file.size_bytes).collect();
+        self.hashed(source, move |file| sizes.contains(&file.size_bytes)).await
+    }
+
+    /// The files of `source`, those that are `wanted` with their hash.
+    pub(super) async fn hashed(
+        &self,
+        source: &Arc<dyn Source>,
+        wanted: impl Fn(&RunSource) -> bool + Send + Sync + 'static,
+    ) -> Result<Vec<RunSource>> {
+        if !source.files().iter().any(|file| file.sha256.is_none() && wanted(file)) {
+            return Ok(source.files().to_vec());
+        }
+        let source = Arc::clone(source);
+        let hashed = tokio::task::spawn_blocking(move || source.hashed_files(&wanted)).await;
+        Ok(hashed.map_err(|error| RunError::ReaderLost { source: error.into() })??)
+    }
+
+    fn commit_name(
+        &self,
+        table: &TableDef,
+        files: &[RunSource],
+        reads: &[RunRead],
+        after: Option<String>,
+    ) -> Result<CommitName> {
+        if files.iter().any(|file| file.sha256.is_none()) {
+            return Ok(CommitName::OfContent { after });
+        }
+        Ok(CommitName::Known(self.idempotency(table, files, reads, after.as_deref())?))
+    }
+
+    /// What a load of these files is recorded under.
+    pub(super) fn idempotency(
+        &self,
+        table: &TableDef,
+        files: &[RunSource],
+        reads: &[RunRead],
+        after: Option<&str>,
+    ) -> Result<Idempotency> {
+        let reads: Vec<_> = reads.iter().map(|read| (read.table.to_string(), read.version)).collect();
+        let mut identity = identity::identity(&self.pipeline, table, files, &reads)?;
+        if let Some(after) = after {
+            // The same content may come again after other content of its name.
+            identity.app_id.push_str(&format!("/after/{after}"));
+        }
+        Ok(Idempotency { app_id: identity.app_id, version: identity.version })
     }
 
     fn tell_changed(&self, new: &NewFiles, report: &mut LoadReport) -> Result<()> {
@@ -143,7 +214,7 @@ impl Run<'_> {
         } else {
             source
         };
-        let idempotency = identity::of_redo(&self.pipeline.name, run, source.files());
+        let idempotency = identity::of_redo(&self.pipeline.name, run, source.files())?;
         let idempotency = Idempotency { app_id: idempotency.app_id, version: idempotency.version };
         let (loads, seen) = self.committer.past_loads(table).await?;
         if let Some(by) = loads.iter().find(|load| load.redo_of.as_ref() == Some(run))
@@ -151,10 +222,11 @@ impl Run<'_> {
         {
             return Err(RunError::Redone { run: run.clone(), by: by.run_id.clone() }.into());
         }
-        let also = vec![self.idempotency(table, &*source, reads)?];
+        let also = vec![self.idempotency(table, source.files(), reads, None)?];
         let gone = || with_replays(&standing(&loads, &self.pipeline.name), vec![run.clone()]);
         let taken = TakenOut { runs: if takes_out { gone() } else { Vec::new() }, files: None };
-        Ok(Loading { source, idempotency, in_place: InPlace { taken, also, seen: Some(seen) } })
+        let (files, name) = (source.files().to_vec(), CommitName::Known(idempotency));
+        Ok(Loading { source, files, name, in_place: InPlace { taken, also, seen: Some(seen) } })
     }
 }
 

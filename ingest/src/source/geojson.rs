@@ -74,7 +74,7 @@ impl Format for GeoJson {
         let record = RunSource {
             path: file.name.clone(),
             size_bytes: stored.size_bytes,
-            sha256: stored.sha256,
+            sha256: Some(stored.sha256),
             encoding: Some(encoding.name().into()),
         };
         let schema = Arc::new(Schema::new(fields));
@@ -93,7 +93,7 @@ impl OpenFile for GeoJsonFile {
 
     fn batches(&self) -> Result<Batches, SourceError> {
         let (text, encoding, stored) = read(&self.file)?;
-        if stored.sha256 != self.record.sha256 || encoding != self.encoding {
+        if Some(stored.sha256) != self.record.sha256 || encoding != self.encoding {
             return Err(SourceError::Changed { path: self.file.name.clone() });
         }
         let features = parse(&self.file.name, &text)?.features;

@@ -2,7 +2,9 @@
 //! generator.
 //!
 //! A [`Source`] is opened (found, hashed, its columns known) before any row is asked for, so that a load can tell
-//! from the hashes alone that it has nothing to do. Rows then come in batches, each row with its place in the file.
+//! from the hashes alone that it has nothing to do. A large file may be hashed later: on demand, where its size says
+//! that it may have been loaded before, or else while its rows are read. Rows then come in batches, each row with its
+//! place in the file.
 
 mod apart;
 mod columnar;
@@ -96,8 +98,18 @@ pub trait Source: Debug + Send + Sync {
     fn schema(&self) -> SchemaRef;
 
     /// The files with size, SHA-256 and encoding, in the order in which they are read. Equal lists give equal rows:
-    /// a generator names everything that its rows depend on in `path` and hashes that text.
+    /// a generator names everything that its rows depend on in `path` and hashes that text. A large file has no hash
+    /// here where [`SourceContext::read_once_from`] says so.
     fn files(&self) -> &[RunSource];
+
+    /// As [`Self::files`], with the hash of all that are `wanted`. It is there once all rows have been read; before
+    /// that, the file is read for it. Blocks. A source of sources passes it on.
+    ///
+    /// # Errors
+    /// [`SourceError::Changed`] for a file that is no longer the one that was opened.
+    fn hashed_files(&self, _wanted: &(dyn Fn(&RunSource) -> bool + Sync)) -> Result<Vec<RunSource>, SourceError> {
+        Ok(self.files().to_vec())
+    }
 
     /// Reads the rows from the beginning. The same rows come in the same order each time.
     fn batches(&self) -> Result<Batches, SourceError>;
@@ -148,12 +160,22 @@ pub struct SourceContext {
     pub runtime: tokio::runtime::Handle,
     /// The mark that the last load of an incremental source left.
     pub cursor: Option<String>,
+    /// Bytes from which on a file may be hashed while its rows are read, so that it is read once; none where every file
+    /// is hashed when it is opened. It is done for delimited text that is not compressed and whose encoding is certain
+    /// from its start.
+    pub read_once_from: Option<u64>,
 }
+
+/// Bytes from which on reading a file once is worth it.
+pub const READ_ONCE_BYTES: u64 = 16 << 20;
 
 /// Opens what a pipeline declares. Blocks while files are hashed.
 pub fn open(context: &SourceContext, def: &SourceDef) -> Result<Arc<dyn Source>, SourceError> {
     Ok(match def {
-        SourceDef::Csv(csv) => Arc::new(Files::open_at(context, &csv.location(), &Csv::try_new(csv)?)?),
+        SourceDef::Csv(csv) => {
+            let format = Csv::try_new(csv)?.reading_once(context.read_once_from);
+            Arc::new(Files::open_at(context, &csv.location(), &format)?)
+        }
         SourceDef::GeoJson(geojson) => Arc::new(Files::open_at(context, &geojson.location(), &GeoJson)?),
         SourceDef::Json(json) => Arc::new(Files::open_at(context, &json.location(), &Json::try_new(json)?)?),
         SourceDef::Excel(def) => Arc::new(Files::open_at(context, &def.location(), &Excel::try_new(def)?)?),

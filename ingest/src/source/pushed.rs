@@ -56,8 +56,8 @@ impl Pushed {
     }
 
     /// SHA-256 of the body as it was sent.
-    pub(crate) fn sha256(&self) -> &str {
-        &self.0[0].record().sha256
+    pub(crate) fn sha256(&self) -> Option<String> {
+        self.0[0].record().sha256.clone()
     }
 
     /// Several requests as one source, in their order.

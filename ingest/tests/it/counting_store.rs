@@ -1,4 +1,4 @@
-//! An object store in memory that counts what is asked of it, and lets others act in the midst of it.
+//! An object store in memory that counts what is asked of it, lets others act in the midst of it, and loses a reply.
 
 use std::fmt;
 use std::ops::Range;
@@ -13,8 +13,8 @@ use futures::{FutureExt, StreamExt};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
-    PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use xiangyun_engine::storage::Storage;
 
@@ -24,6 +24,8 @@ pub(crate) struct CountingStore {
     gets: Arc<AtomicUsize>,
     listed: Arc<AtomicUsize>,
     before_put: Interposed,
+    /// The end of a path: the reply to the first object that is put there is lost.
+    lost: Arc<Mutex<Option<String>>>,
 }
 
 /// The end of a path, and what happens before the first object is put whose path ends so.
@@ -62,6 +64,11 @@ impl CountingStore {
         *self.before_put.0.lock().unwrap() = Some((end.to_owned(), work.boxed()));
     }
 
+    /// Puts the first object whose path ends with `end`, and tells its writer that it failed.
+    pub(crate) fn lose_reply(&self, end: &str) {
+        *self.lost.lock().unwrap() = Some(end.to_owned());
+    }
+
     fn interposed(&self, location: &Path) -> Option<BoxFuture<'static, ()>> {
         let mut held = self.before_put.0.lock().unwrap();
         held.take_if(|(end, _)| location.as_ref().ends_with(end.as_str())).map(|(_, work)| work)
@@ -88,7 +95,11 @@ impl ObjectStore for CountingStore {
         if let Some(work) = self.interposed(location) {
             work.await;
         }
-        self.inner.put_opts(location, payload, options).await
+        let put = self.inner.put_opts(location, payload, options).await?;
+        match self.lost.lock().unwrap().take_if(|end| location.as_ref().ends_with(end.as_str())) {
+            Some(_) => Err(Error::Generic { store: "CountingStore", source: "the reply was lost".into() }),
+            None => Ok(put),
+        }
     }
 
     async fn put_multipart_opts(

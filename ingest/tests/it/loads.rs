@@ -86,9 +86,9 @@ async fn a_dry_run_counts_and_writes_nothing() {
 
 /// Lets another load go first, when this one is about to commit.
 #[derive(Debug)]
-struct Overtaken {
-    root: std::path::PathBuf,
-    done: std::sync::atomic::AtomicBool,
+pub(crate) struct Overtaken {
+    pub(crate) root: std::path::PathBuf,
+    pub(crate) done: std::sync::atomic::AtomicBool,
 }
 
 impl xiangyun_ingest::progress::Progress for Overtaken {

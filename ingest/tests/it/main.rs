@@ -34,6 +34,7 @@ mod provenance;
 mod push;
 mod quarantine;
 mod query_log;
+mod read_once;
 mod redo;
 mod roundtrip;
 mod stress;

@@ -45,8 +45,8 @@ pub fn runs_schema() -> SchemaRef {
     ])
 }
 
-/// Records as rows of [`runs_schema`]; `sources` is a JSON array of path, size, SHA-256 and encoding, `reads`
-/// one of table and version.
+/// Records as rows of [`runs_schema`]; `sources` is a JSON array of path, size, SHA-256 (null where a failed run
+/// did not come to know it) and encoding, `reads` one of table and version.
 pub fn run_records_batch(runs: &[RunRecord]) -> Result<RecordBatch> {
     let sources = |run: &RunRecord| serde_json::to_string(&run.sources).ok();
     let columns: Vec<ArrayRef> = vec![

@@ -106,8 +106,8 @@ impl Format for Columnar {
             let fields = reading.schema.fields().iter().map(field).collect::<Result<Vec<_>, _>>()?;
             Ok(Arc::new(Schema::new(fields)))
         })?;
-        let record =
-            RunSource { path: file.name.clone(), size_bytes: stored.size_bytes, sha256: stored.sha256, encoding: None };
+        let (path, sha256) = (file.name.clone(), Some(stored.sha256));
+        let record = RunSource { path, size_bytes: stored.size_bytes, sha256, encoding: None };
         Ok(vec![Box::new(ColumnarFile { file: opened, format, schema, record })])
     }
 }
@@ -125,7 +125,7 @@ struct ColumnarFile {
 impl ColumnarFile {
     fn read(&self, sink: &apart::Sink) -> Result<(), SourceError> {
         let (content, stored) = spool(&self.file)?;
-        if stored.sha256 != self.record.sha256 {
+        if Some(stored.sha256) != self.record.sha256 {
             return Err(SourceError::Changed { path: self.record.path.clone() });
         }
         let reading = self.format.read(content, &self.file)?;

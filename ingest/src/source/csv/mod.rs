@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use xiangyun_engine::catalog::RunSource;
 
-use super::file::{Format, Inspected, OpenFile, SourceFile, inspect};
+use super::file::{Format, Inspected, OpenFile, SourceFile, inspect, inspect_start};
 use super::table::{HeldBack, LeftOut, Unit, column_names};
 use super::{Batches, SourceBatch, SourceError};
 use crate::pipeline::CsvSource;
@@ -21,24 +21,41 @@ use reader::{ENCODING, Reader};
 #[derive(Debug)]
 pub(super) struct Csv {
     dialect: Arc<Dialect>,
+    /// As in [`SourceContext::read_once_from`](super::SourceContext::read_once_from).
+    read_once_from: Option<u64>,
 }
 
 impl Csv {
     /// # Errors
     /// [`SourceError::BadSetting`] for settings that mean nothing.
     pub(super) fn try_new(def: &CsvSource) -> Result<Self, SourceError> {
-        Ok(Self { dialect: Arc::new(Dialect::try_new(def)?) })
+        Ok(Self { dialect: Arc::new(Dialect::try_new(def)?), read_once_from: None })
+    }
+
+    /// Reads files of at least so many bytes once.
+    pub(super) fn reading_once(self, from_bytes: Option<u64>) -> Self {
+        Self { read_once_from: from_bytes, ..self }
+    }
+
+    fn inspect(&self, file: &SourceFile) -> Result<Inspected, SourceError> {
+        let encoding = self.dialect.encoding;
+        if let Some(from_bytes) = self.read_once_from
+            && let Some(inspected) = inspect_start(file, encoding, from_bytes)?
+        {
+            return Ok(inspected);
+        }
+        inspect(file, encoding)
     }
 }
 
 impl Format for Csv {
-    /// Hashes the file, decides its encoding and reads its header. It reads the file once.
+    /// Hashes the file, decides its encoding and reads its header. It reads the file once, or only its start.
     ///
     /// # Errors
     /// Where a file is missing, empty, cut off or no text, or where its header names no columns.
     fn open(&self, file: &SourceFile) -> Result<Vec<Box<dyn OpenFile>>, SourceError> {
-        let inspected = inspect(file, self.dialect.encoding)?;
-        let header = Reader::open(file, inspected.encoding, &self.dialect)?.header()?;
+        let inspected = self.inspect(file)?;
+        let header = Reader::open(file, &inspected, &self.dialect)?.header()?;
         let names = column_names(&header, self.dialect.names)
             .map_err(|reason| SourceError::BadHeader { path: file.name.clone(), reason })?;
         let fields: Vec<_> = names.into_iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
@@ -68,12 +85,16 @@ impl OpenFile for CsvFile {
         &self.inspected.record
     }
 
+    fn hashed(&self) -> Result<RunSource, SourceError> {
+        self.inspected.hashed(&self.file)
+    }
+
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
 
     fn batches(&self) -> Result<Batches, SourceError> {
-        let mut reader = Reader::open(&self.file, self.inspected.encoding, &self.dialect)?;
+        let mut reader = Reader::open(&self.file, &self.inspected, &self.dialect)?;
         reader.header()?;
         let (held_back, tally) = (HeldBack::default(), Tally::default());
         Ok(Box::new(CsvBatches { file: self.clone(), reader: Some(reader), held_back, tally }))
@@ -148,7 +169,7 @@ impl CsvBatches {
         if self.tally.rows == 0 {
             return Err(SourceError::NoRows { path: path() });
         }
-        self.file.inspected.compare(reader.finish()?)?;
+        self.file.inspected.end(reader.into_content())?;
         // A file that is in another encoding does not become a quarantine of all its rows.
         if self.tally.undecodable * 2 > self.tally.rows
             && let Some((line, first)) = self.tally.first.take()

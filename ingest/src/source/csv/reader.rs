@@ -6,14 +6,14 @@ use arrow::array::{ArrayRef, StringBuilder, UInt64Builder};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
-use super::super::file::{Fingerprint, SourceFile};
+use super::super::file::{Content, Inspected, SourceFile};
 use super::super::table::LeftOut;
 use super::super::text::{is_missing, trimmed, truncated};
 use super::super::{BATCH_ROWS, RAW_LIMIT_BYTES, SourceBatch, SourceError, UnreadableRow};
 use super::dialect::{Dialect, Header};
 use super::record::{Fields, QuoteProblem, Split, first_line, line_end, split};
 use super::scan::find_line_end;
-use crate::source::file::{Decoded, Encoding};
+use crate::source::file::Decoded;
 
 /// Bytes that one record may have. A longer one is a quote that is never closed, or no delimited text.
 pub(super) const RECORD_LIMIT_BYTES: usize = 1 << 20;
@@ -63,11 +63,11 @@ struct Rows {
 }
 
 impl Reader {
-    pub(super) fn open(file: &SourceFile, encoding: Encoding, dialect: &Arc<Dialect>) -> Result<Self, SourceError> {
+    pub(super) fn open(file: &SourceFile, inspected: &Inspected, dialect: &Arc<Dialect>) -> Result<Self, SourceError> {
         Ok(Self {
             name: file.name.as_str().into(),
             dialect: Arc::clone(dialect),
-            text: Decoded::open(file, encoding)?,
+            text: Decoded::open_inspected(file, inspected)?,
             line: 1,
             fields: Fields::default(),
             left_out: LeftOut::default(),
@@ -157,9 +157,9 @@ impl Reader {
         &self.left_out
     }
 
-    /// Of the file as it was read.
-    pub(super) fn finish(self) -> Result<Fingerprint, SourceError> {
-        self.text.finish()
+    /// What it was read from.
+    pub(super) fn into_content(self) -> Content {
+        self.text.into_content()
     }
 
     fn rows(&self, width: usize) -> Rows {

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use arrow::array::{Array, AsArray};
 use encoding_rs::GB18030;
+use sha2::{Digest, Sha256};
 
-use super::super::file::Files;
+use super::super::file::{Files, hex};
 use super::super::{Source, UnreadableRow};
 use super::*;
 
@@ -184,6 +185,100 @@ fn a_file_that_changes_between_opening_and_reading_is_noticed() {
     let source = open(folder.path(), &def("a.csv")).unwrap();
     fs::write(folder.path().join("a.csv"), "a,b\n1,3\n").unwrap();
     assert!(matches!(read(&source), Err(SourceError::Changed { .. })));
+}
+
+/// As [`open`], for files of any size to be read once.
+fn open_once(root: &Path, def: &CsvSource) -> Files {
+    Files::open(root, &def.path, &Csv::try_new(def).unwrap().reading_once(Some(1))).unwrap()
+}
+
+const CERTAIN: &str = "名称,地址\n吉祥云有限公司,长春市人民大街\n";
+
+fn hash_of(source: &Files) -> Option<String> {
+    source.hashed_files(&|_| true).unwrap().remove(0).sha256
+}
+
+#[test]
+fn a_file_is_read_once_where_its_start_tells_its_encoding_and_hashed_first_elsewhere() {
+    let gb = |text: &str| GB18030.encode(text).0.into_owned();
+    let rows = CERTAIN.repeat(3);
+    let cases: [(&str, Vec<u8>, bool); 10] = [
+        ("UTF-8", rows.clone().into(), true),
+        ("UTF-8", [b"\xef\xbb\xbf", b"a,b\n1,2\n".as_slice()].concat(), true),
+        ("GB18030", [b"\x84\x31\x95\x33", gb("名,址\n甲,1\n").as_slice()].concat(), true),
+        ("UTF-16LE", [b"\xff\xfe".to_vec(), utf16("a,b\n1,2\n", u16::to_le_bytes)].concat(), true),
+        // Damage behind the proof is a rejected row, and the encoding stays what it is.
+        ("UTF-8", [rows.as_bytes(), b"\xff,x\n"].concat(), true),
+        ("UTF-8", b"a,b\n1,2\n".to_vec(), false),
+        ("UTF-8", "名称,地址\n甲,乙\n".into(), false),
+        ("GB18030", [b"a,b\n".repeat(1_100_000), gb("名,址\n")].concat(), false),
+        ("GB18030", gb(&rows), false),
+        ("UTF-16BE", utf16(&rows, u16::to_be_bytes), false),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    for (encoding, bytes, is_once) in cases {
+        let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(40)]).into_owned();
+        fs::write(folder.path().join("a.csv"), &bytes).unwrap();
+        let (source, first) = (open_once(folder.path(), &def("a.csv")), open(folder.path(), &def("a.csv")).unwrap());
+        let expected = RunSource { sha256: None, ..first.files()[0].clone() };
+        let record = source.files()[0].clone();
+        assert_eq!(record.encoding.as_deref(), Some(encoding), "{shown}");
+        assert_eq!((record.sha256.is_none(), RunSource { sha256: None, ..record }), (is_once, expected), "{shown}");
+        assert_eq!(read(&source).unwrap(), read(&first).unwrap(), "{shown}");
+        assert_eq!(hash_of(&source), first.files()[0].sha256, "{shown}");
+    }
+    // Declared, it is certain whatever the start; compressed, a file is unpacked once more.
+    fs::write(folder.path().join("a.csv"), "a,b\n1,2\n").unwrap();
+    assert_eq!(open_once(folder.path(), &def_with("a.csv", "encoding = 'gb18030'")).files()[0].sha256, None);
+    fs::write(folder.path().join("a.csv"), zstd::encode_all(rows.as_bytes(), 1).unwrap()).unwrap();
+    assert!(open_once(folder.path(), &def("a.csv")).files()[0].sha256.is_some());
+}
+
+#[test]
+fn every_reading_of_a_file_that_is_read_once_gives_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    let text = CERTAIN.repeat(10_000);
+    let sha256 = Some(hex(&Sha256::digest(&text)));
+    // A time of its own, as a file of yesterday has: every later change shows.
+    let write = |text: &str| {
+        fs::write(&path, text).unwrap();
+        let yesterday = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+        fs::File::options().write(true).open(&path).unwrap().set_modified(yesterday).unwrap();
+        open_once(folder.path(), &def("a.csv"))
+    };
+    // Two readings at a time, and one after them.
+    let source = write(&text);
+    let (mut one, mut other) = (source.batches().unwrap(), source.batches().unwrap());
+    assert!(one.next().unwrap().is_ok() && other.next().unwrap().is_ok());
+    assert!(one.all(|batch| batch.is_ok()) && other.all(|batch| batch.is_ok()));
+    assert_eq!(hash_of(&source), sha256);
+    assert_eq!(read(&source).unwrap().0.len(), 19_999);
+    // A reading that ends early settles nothing.
+    let source = write(&text);
+    assert!(source.batches().unwrap().next().unwrap().is_ok());
+    assert_eq!(hash_of(&source), sha256);
+    // Changed before its rows are read, behind what was read, and within it; by size and without.
+    let (longer, shorter) = (format!("{text}甲,乙\n"), text[..text.len() - 10].to_owned());
+    for (name, changed) in [("longer", longer), ("shorter", shorter), ("as long", text.replacen("长春市", "吉林市", 1))]
+    {
+        let source = write(&text);
+        fs::write(&path, &changed).unwrap();
+        assert!(matches!(read(&source), Err(SourceError::Changed { .. })), "{name}");
+        assert!(matches!(source.hashed_files(&|_| true), Err(SourceError::Changed { .. })), "{name}");
+        let source = write(&text);
+        let mut batches = source.batches().unwrap();
+        assert!(batches.next().unwrap().is_ok());
+        fs::write(&path, &changed).unwrap();
+        let end = batches.find(Result::is_err);
+        assert!(matches!(end, Some(Err(SourceError::Changed { .. }))), "{name}");
+        // Changed between two readings.
+        let source = write(&text);
+        read(&source).unwrap();
+        fs::write(&path, &changed).unwrap();
+        assert!(matches!(read(&source), Err(SourceError::Changed { .. })), "{name}");
+        assert_eq!(hash_of(&source), sha256, "that of what was read first");
+    }
 }
 
 #[test]

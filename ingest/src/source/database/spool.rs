@@ -201,7 +201,7 @@ impl RowWriter {
             hash.update(load.to_le_bytes());
         }
         let sha256 = hex(&hash.finalize());
-        let record = RunSource { path: label, size_bytes: self.bytes, sha256, encoding: None };
+        let record = RunSource { path: label, size_bytes: self.bytes, sha256: Some(sha256), encoding: None };
         let schema = Arc::new(Schema::new(fields(&self.columns)));
         let rows = SpooledRows { record, schema, rows: self.rows, path: self.path, _spool: self.spool };
         Ok((rows, self.remembered))

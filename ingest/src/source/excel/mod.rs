@@ -136,7 +136,7 @@ impl Format for Excel {
                 let record = RunSource {
                     path: format!("{}/{sheet}", file.name),
                     size_bytes: stored.size_bytes,
-                    sha256,
+                    sha256: Some(sha256),
                     encoding: None,
                 };
                 opened.push(Box::new(Sheet {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::content::{Content, Fingerprint};
 use super::encoding::{Damage, Encoding, TextDecoder};
 use super::find::SourceFile;
+use super::inspect::Inspected;
 use crate::source::SourceError;
 
 /// Content bytes decoded at a time.
@@ -26,15 +27,24 @@ pub(in crate::source) struct Decoded {
 
 impl Decoded {
     pub(in crate::source) fn open(file: &SourceFile, encoding: Encoding) -> Result<Self, SourceError> {
-        Ok(Self {
-            content: Content::open_again(file)?,
-            decoder: TextDecoder::new(&file.name, encoding),
+        Ok(Self::of(Content::open_again(file)?, &file.name, encoding))
+    }
+
+    /// As [`Self::open`], for a file that may have been read at its start only.
+    pub(in crate::source) fn open_inspected(file: &SourceFile, inspected: &Inspected) -> Result<Self, SourceError> {
+        Ok(Self::of(inspected.open(file)?, &file.name, inspected.encoding))
+    }
+
+    fn of(content: Content, name: &str, encoding: Encoding) -> Self {
+        Self {
+            content,
+            decoder: TextDecoder::new(name, encoding),
             piece: vec![0; PIECE_BYTES],
             text: String::new(),
             done: 0,
             ended: false,
             damages: VecDeque::new(),
-        })
+        }
     }
 
     /// What is decoded and not done with.
@@ -91,6 +101,11 @@ impl Decoded {
     /// Bytes read from disk so far.
     pub(in crate::source) fn stored_bytes(&self) -> u64 {
         self.content.stored_bytes()
+    }
+
+    /// The content, which may not have been read to its end.
+    pub(in crate::source) fn into_content(self) -> Content {
+        self.content
     }
 
     /// Of the file as it was read.

@@ -85,6 +85,8 @@ pub(in crate::source) struct Detector {
     carry: Vec<u8>,
     wide_characters: usize,
     invalid: bool,
+    /// A zero stands before the last of the characters that prove UTF-8.
+    zero_before_proof: bool,
     zeros: Zeros,
     /// Only from the first byte on that is no UTF-8, so that it does not depend on the pieces: what stands before it is
     /// mostly the same in both encodings of Chinese.
@@ -186,18 +188,35 @@ impl Detector {
                 valid
             }
         };
-        if self.wide_characters < PROOF_OF_UTF8 {
-            // Lead bytes only.
-            self.wide_characters += valid.iter().filter(|byte| **byte >= 0xc0).count();
-        }
+        self.count(valid);
     }
 
-    /// The encoding: by byte order mark; UTF-16 by its zeros; UTF-8 where all of it is or where it plainly was meant
+    /// Counts the wide characters of `valid`, up to the proof.
+    fn count(&mut self, valid: &[u8]) {
+        let Some(missing) = PROOF_OF_UTF8.checked_sub(self.wide_characters + 1) else { return };
+        let is_lead = |byte: u8| byte >= 0xc0;
+        let count = valid.iter().filter(|byte| is_lead(**byte)).count();
+        // Only where the proof is in it: counting alone is many times faster than looking for a place.
+        let proof = (count > missing)
+            .then(|| valid.iter().enumerate().filter(|(_, byte)| is_lead(**byte)).nth(missing))
+            .flatten();
+        self.zero_before_proof |= valid[..proof.map_or(valid.len(), |(at, _)| at)].contains(&0);
+        self.wide_characters += count;
+    }
+
+    /// The encoding where no byte behind those seen so far can change it: by byte order mark, or by the proof of UTF-8
+    /// with no zero before it, of which UTF-16 has one for every comma, digit and line end.
+    pub(in crate::source) fn certain(&self) -> Option<Encoding> {
+        let is_proven = self.wide_characters >= PROOF_OF_UTF8 && !self.zero_before_proof;
+        Encoding::mark(&self.start).map(|(encoding, _)| encoding).or(is_proven.then_some(Encoding::Utf8))
+    }
+
+    /// The encoding: what is certain; UTF-16 by its zeros; UTF-8 where all of it is or where it plainly was meant
     /// to be; else GB18030, or Big5 where the frequencies of its characters say so. A damaged UTF-8 file is not taken
     /// for GB18030, as which most of it would decode, to nonsense.
     pub(in crate::source) fn decide(&self) -> Encoding {
         let invalid = self.invalid || !self.carry.is_empty();
-        if let Some((encoding, _)) = Encoding::mark(&self.start) {
+        if let Some(encoding) = self.certain() {
             return encoding;
         }
         if let Some(encoding) = self.zeros.utf16() {
@@ -391,6 +410,37 @@ mod tests {
         }
     }
 
+    fn certain(bytes: &[u8], piece: usize) -> Option<Encoding> {
+        let mut detector = Detector::default();
+        bytes.chunks(piece).for_each(|piece| detector.push(piece));
+        detector.certain()
+    }
+
+    #[test]
+    fn a_start_is_certain_where_nothing_behind_it_can_change_the_encoding() {
+        let proof = "吉祥云".repeat(6);
+        let utf16: Vec<u8> = format!("名,{proof}\n").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for piece in [1, 2, 3, 7, 1000] {
+            assert_eq!(certain(proof.as_bytes(), piece), Some(Encoding::Utf8));
+            assert_eq!(certain(&[proof.as_bytes(), b"\xff"].concat(), piece), Some(Encoding::Utf8));
+            assert_eq!(certain(b"\xef\xbb\xbfa", piece), Some(Encoding::Utf8));
+            assert_eq!(certain(b"\xfe\xff\0a", piece), Some(Encoding::Utf16Be));
+            assert_eq!(certain(b"\x84\x31\x95\x33", piece), Some(Encoding::Gb18030));
+            // GB18030 may follow.
+            assert_eq!(certain(&b"a,b\n".repeat(1000), piece), None);
+            assert_eq!(certain(&proof.as_bytes()[..15 * 3], piece), None);
+            assert_eq!(certain(&[b"\xff", proof.as_bytes()].concat(), piece), None);
+            // UTF-16 may be what it is.
+            assert_eq!(certain(&[b"a\0", proof.as_bytes()].concat(), piece), None);
+            assert_eq!(certain(&utf16, piece), None);
+            // UTF-16 that is valid UTF-8 as well: `菜`, a comma, a digit and a line end, again and again.
+            let valid = b"\xdc\x83,\x001\0\n\0".repeat(20);
+            assert_eq!((certain(&valid, piece), detect(&valid, piece)), (None, Encoding::Utf16Le));
+            // A tail of zeros does not make UTF-8 another encoding.
+            assert_eq!(detect(&[proof.as_bytes(), &b"a\0".repeat(1000)].concat(), piece), Encoding::Utf8);
+        }
+    }
+
     #[test]
     fn a_damaged_utf8_file_is_an_error_with_its_place_and_not_gb18030() {
         let mut bytes = "名称,地址\n长春市南关区某某有限公司,人民大街\n".as_bytes().to_vec();
@@ -427,6 +477,26 @@ mod tests {
             let decoded = decode(&bytes, Encoding::Gb18030, piece).unwrap();
             let (whole, _) = GB18030.decode_without_bom_handling(&bytes);
             proptest::prop_assert_eq!(decoded, whole);
+        }
+    }
+
+    proptest::proptest! {
+        /// What a start is certain of, the whole is decided to be.
+        #[test]
+        fn what_is_certain_is_what_is_decided(
+            start in proptest::collection::vec(proptest::sample::select(WORDS.to_vec()), 0..6),
+            wide in 0_usize..20,
+            rest in proptest::collection::vec(proptest::sample::select(WORDS.to_vec()), 0..60),
+            cut in 0_usize..80,
+            pieces in (1_usize..9, 1_usize..9),
+        ) {
+            let bytes = [start.concat(), "吉".repeat(wide).into_bytes(), rest.concat()].concat();
+            let start = &bytes[..cut.min(bytes.len())];
+            let found = certain(start, pieces.0);
+            proptest::prop_assert_eq!(found, certain(start, pieces.1));
+            if let Some(encoding) = found {
+                proptest::prop_assert_eq!(detect(&bytes, pieces.1), encoding);
+            }
         }
     }
 

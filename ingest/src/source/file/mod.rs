@@ -21,13 +21,13 @@ use xiangyun_engine::catalog::RunSource;
 
 pub(crate) use content::Spool;
 pub(crate) use content::hex;
-pub(in crate::source) use content::{Content, Fingerprint, Limits, StoredBytes, named, spool};
+pub(in crate::source) use content::{Content, FileState, Fingerprint, Limits, StoredBytes, named, spool};
 pub(in crate::source) use decoded::Decoded;
 pub(in crate::source) use encoding::{Detector, Encoding, TextDecoder};
 #[cfg(test)]
 use find::find;
 pub(in crate::source) use find::{SourceFile, locate};
-pub(in crate::source) use inspect::{Inspected, inspect};
+pub(in crate::source) use inspect::{Inspected, inspect, inspect_start};
 
 use super::drift::{self, Drift};
 use super::{Batches, Footers, Source, SourceContext, SourceError, parallel};
@@ -42,8 +42,13 @@ pub(in crate::source) trait Format: Debug + Send + Sync {
 
 /// A file whose columns are known.
 pub(in crate::source) trait OpenFile: Debug + Send + Sync {
-    /// Name, size, hash, and what was decided.
+    /// Name, size, hash, and what was decided; without a hash where the file is hashed while its rows are read.
     fn record(&self) -> &RunSource;
+
+    /// The record with its hash. The file is read for it where nobody has read it to its end yet.
+    fn hashed(&self) -> Result<RunSource, SourceError> {
+        Ok(self.record().clone())
+    }
 
     /// Its own columns, in its own order.
     fn schema(&self) -> SchemaRef;
@@ -118,6 +123,13 @@ impl Source for Files {
 
     fn files(&self) -> &[RunSource] {
         &self.records
+    }
+
+    fn hashed_files(&self, wanted: &(dyn Fn(&RunSource) -> bool + Sync)) -> Result<Vec<RunSource>, SourceError> {
+        parallel::each(&self.files, |file| match wanted(file.record()) {
+            true => file.hashed(),
+            false => Ok(file.record().clone()),
+        })
     }
 
     fn batches(&self) -> Result<Batches, SourceError> {

@@ -81,7 +81,13 @@ fn context(url: &str, more: &str) -> SourceContext {
     let document = Document::<ConnectionDef>::parse(source, &mut diagnostics).unwrap();
     let secrets = Secrets::new([("XIANGYUN_SECRET_API".to_owned(), "geheim".to_owned())]);
     let connections = Connections::new(std::path::Path::new("."), vec![document], secrets);
-    SourceContext { root: ".".into(), connections, runtime: tokio::runtime::Handle::current(), cursor: None }
+    SourceContext {
+        root: ".".into(),
+        connections,
+        runtime: tokio::runtime::Handle::current(),
+        cursor: None,
+        read_once_from: None,
+    }
 }
 
 fn source(text: &str) -> HttpSource {

@@ -56,7 +56,7 @@ impl SyntheticRows {
         let path =
             format!("synthetic:{}?seed={}&scale={}&generator={GENERATOR_VERSION}", def.dataset, def.seed, def.scale);
         let sha256 = Sha256::digest(&path).iter().map(|byte| format!("{byte:02x}")).collect();
-        let file = RunSource { path, size_bytes: 0, sha256, encoding: None };
+        let file = RunSource { path, size_bytes: 0, sha256: Some(sha256), encoding: None };
         Ok(Self { dataset: Arc::from(make(world, def.scale)), files: [file] })
     }
 

@@ -32,6 +32,7 @@ pub(crate) fn read(runtime: &Handle, root: &Path, source: &SourceDef) -> Result<
         connections: Connections::default(),
         runtime: runtime.clone(),
         cursor: None,
+        read_once_from: None,
     };
     let opened = open(&context, source).map_err(|error| chain(&error))?;
     let first = drain(opened.as_ref());

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
@@ -87,6 +88,14 @@ pub(in crate::source) struct StoredBytes {
     pub(in crate::source) fingerprint: Fingerprint,
 }
 
+/// What the system says of a file that is open: another state is another content, or one that is being written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::source) struct FileState {
+    pub(in crate::source) size_bytes: u64,
+    /// None where the system does not tell.
+    modified: Option<SystemTime>,
+}
+
 /// The decompressed content of one file.
 pub(in crate::source) struct Content {
     name: String,
@@ -95,6 +104,8 @@ pub(in crate::source) struct Content {
     limits: Limits,
     /// The archive that it stands in, and where.
     archive: Option<(Arc<Archive>, u64)>,
+    /// None for an archive's entry.
+    file: Option<Arc<File>>,
 }
 
 enum Format {
@@ -138,8 +149,12 @@ impl Content {
 
     fn open_bytes(file: &SourceFile, names: bool) -> Result<Self, SourceError> {
         let failed = |source| unreadable(&file.name, file.entry.is_some(), source);
+        let mut opened = None;
         let input: Box<dyn BufRead + Send> = match &file.entry {
-            None => Box::new(BufReader::with_capacity(READ_BYTES, File::open(&file.path).map_err(failed)?)),
+            None => {
+                let file = opened.insert(Arc::new(File::open(&file.path).map_err(failed)?));
+                Box::new(BufReader::with_capacity(READ_BYTES, Arc::clone(file)))
+            }
             Some(entry) => match entry.open().map_err(failed)? {
                 Some(input) => input,
                 None => return Err(SourceError::Changed { path: file.name.clone() }),
@@ -159,7 +174,14 @@ impl Content {
             Format::Plain(stored)
         };
         let archive = file.entry.as_ref().map(|entry| (Arc::clone(&entry.archive), entry.start));
-        Ok(Self { name: file.name.clone(), format, position: 0, limits: file.limits, archive })
+        Ok(Self { name: file.name.clone(), format, position: 0, limits: file.limits, archive, file: opened })
+    }
+
+    /// What the file is now; none for an archive's entry.
+    pub(super) fn state(&self) -> Result<Option<FileState>, SourceError> {
+        let Some(file) = &self.file else { return Ok(None) };
+        let found = file.metadata().map_err(|source| unreadable(&self.name, false, source))?;
+        Ok(Some(FileState { size_bytes: found.len(), modified: found.modified().ok() }))
     }
 
     /// Whether the bytes are what is stored.
@@ -204,6 +226,13 @@ impl Content {
         let stored = self.stored();
         let sha256 = stored.sha256().expect("only a second reading has none, and ends with its fingerprint");
         Ok(StoredBytes { size_bytes: stored.size_bytes, sha256, fingerprint: stored.fingerprint() })
+    }
+
+    /// As [`Self::finish`], with what the file is then: of another size than was read, it is not told.
+    pub(super) fn finish_watched(mut self) -> Result<(StoredBytes, Option<FileState>), SourceError> {
+        self.read_rest()?;
+        let (state, read) = (self.state()?, self.stored_bytes());
+        Ok((self.finish()?, state.filter(|state| state.size_bytes == read)))
     }
 
     /// The end of a second reading.
