@@ -9,6 +9,10 @@ use uuid::Uuid;
 
 use super::keys::Keys;
 
+/// Keys that are looked up together: look-ups in a large set wait for memory, and only without other work between them do
+/// they wait together. What they need stays close to the processor until all are done.
+const AT_ONCE: usize = 256;
+
 /// Remembers the keys of all rows of a load, sixteen bytes each whatever their length.
 ///
 /// A collision would lose a row in silence. The hash is of 128 bits and keyed: among a billion rows two different
@@ -49,17 +53,17 @@ impl Duplicated {
         let others: Vec<ArrayRef> = self.others.iter().map(|index| batch.column(*index).clone()).collect();
         let others = if others.is_empty() { None } else { Some(self.converter.convert_columns(&others)?) };
         let mut bytes = Vec::new();
-        // All hashes first, then a look for all keys: look-ups in a large set wait for memory, and only without other
-        // work between them do they wait together.
-        let key = |row| {
+        let mut key = |row| {
             write_key(&texts, others.as_ref(), row, &mut bytes);
             self.hasher.hash(&bytes).as_u128()
         };
-        let keys: Vec<u128> = (0..batch.num_rows()).map(key).collect();
-        let known: Vec<bool> = keys.iter().map(|key| self.seen.has_in_memory(*key)).collect();
+        let keys: Vec<u128> = (0..batch.num_rows()).map(&mut key).collect();
         let mut repeated = Vec::with_capacity(keys.len());
-        for (row, key) in keys.into_iter().enumerate() {
-            repeated.push(kept.value(row) && (known[row] || !self.seen.insert(key)?));
+        for keys in keys.chunks(AT_ONCE) {
+            self.seen.expect(keys);
+            for key in keys {
+                repeated.push(kept.value(repeated.len()) && !self.seen.insert(*key)?);
+            }
         }
         Ok(BooleanArray::from(repeated))
     }

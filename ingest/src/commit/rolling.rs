@@ -1,4 +1,4 @@
-//! Rows that come sorted and of one partition, as files of a target size.
+//! Rows that come in the order of their files, as files of a target size.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::statistics::Statistics;
 use super::writer::FileJob;
 
 /// Batches that may wait for the encoder.
-const WAITING: usize = 4;
+pub(super) const WAITING: usize = 4;
 
 /// A file's bytes, and its statistics for the log.
 type Encoded = (Vec<u8>, String);
@@ -30,9 +30,6 @@ impl FileJob {
         target_bytes: usize,
     ) -> Result<Vec<Add>> {
         let (batches, receiver) = mpsc::channel(WAITING);
-        let (files, mut encoded) = mpsc::channel(1);
-        let job = Arc::clone(self);
-        let encoder = tokio::task::spawn_blocking(move || job.encode_files(receiver, target_bytes, &files));
         let feeding = async {
             while let Some(batch) = rows.next().await {
                 let batch = self.fit(&batch?)?;
@@ -44,17 +41,27 @@ impl FileJob {
             drop(batches);
             Ok::<_, xiangyun_engine::Error>(())
         };
-        let storing = async {
-            let mut adds = Vec::new();
-            while let Some(file) = encoded.recv().await {
-                adds.push(self.store(key.clone(), file).await?);
-            }
-            Ok::<_, xiangyun_engine::Error>(adds)
-        };
-        let (fed, stored) = futures::future::join(feeding, storing).await;
-        encoder.await.map_err(|error| self.encode_error(error))?;
+        let (fed, stored) = futures::future::join(feeding, self.roll_received(key, receiver, target_bytes)).await;
         fed?;
         stored
+    }
+
+    /// As [`Self::roll`], of rows that fit the table already.
+    pub(super) async fn roll_received(
+        self: &Arc<Self>,
+        key: PartitionKey,
+        rows: mpsc::Receiver<RecordBatch>,
+        target_bytes: usize,
+    ) -> Result<Vec<Add>> {
+        let (files, mut encoded) = mpsc::channel(1);
+        let job = Arc::clone(self);
+        let encoder = tokio::task::spawn_blocking(move || job.encode_files(rows, target_bytes, &files));
+        let mut adds = Vec::new();
+        while let Some(file) = encoded.recv().await {
+            adds.push(self.store(key.clone(), file).await?);
+        }
+        encoder.await.map_err(|error| self.encode_error(error))?;
+        Ok(adds)
     }
 
     fn encode_files(

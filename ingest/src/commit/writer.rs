@@ -27,15 +27,17 @@ use super::partition::{PartitionKey, folders, split};
 use super::sorted::Sorted;
 use super::spool::SpooledRows;
 use super::statistics::Statistics;
-use super::streaming::OpenFile;
+use super::streaming::Encoder;
 use super::target::Target;
 
 /// How files are cut and written.
 #[derive(Debug, Clone)]
 pub struct WriterOptions {
-    /// Bytes of rows in memory that become one file, which Parquet makes several times smaller. All partitions
-    /// together hold no more than this.
+    /// Bytes of rows in memory that become one file where they have to be sorted or parted; Parquet makes them several
+    /// times smaller. All partitions together hold no more than this.
     pub file_memory_bytes: usize,
+    /// Bytes of a file whose rows are encoded as they come. It is in memory until it is whole.
+    pub file_bytes: usize,
     /// Files that are encoded and written at the same time as rows are taken in.
     pub parallel_files: usize,
     /// Level of zstd.
@@ -48,6 +50,7 @@ impl Default for WriterOptions {
     fn default() -> Self {
         Self {
             file_memory_bytes: 128 << 20,
+            file_bytes: 32 << 20,
             parallel_files: std::thread::available_parallelism().map_or(2, usize::from).min(4),
             zstd_level: 1,
             bloom_filter_columns: Vec::new(),
@@ -106,16 +109,16 @@ impl StagedFiles {
 }
 
 /// Writes record batches as Parquet files of one table: partitioned and, within each file, sorted as its contract
-/// says. Memory is bounded by [`WriterOptions::file_memory_bytes`] times the files in flight, however many rows come;
-/// rows that need no sorting are not held at all.
+/// says. Memory is bounded by [`WriterOptions::file_memory_bytes`] times the files in flight, however many rows come; of
+/// rows that need neither, only the encoded files are held.
 #[derive(Debug)]
 pub struct TableWriter {
     pub(super) job: Arc<FileJob>,
     buffers: HashMap<PartitionKey, Buffer>,
     buffered_bytes: usize,
-    /// Files that are encoded while rows come.
-    pub(super) open: Vec<Option<OpenFile>>,
-    pub(super) running: JoinSet<Result<Add>>,
+    /// Of files whose rows are encoded as they come.
+    pub(super) encoders: Vec<Option<Encoder>>,
+    pub(super) running: JoinSet<Result<Vec<Add>>>,
     pub(super) staged: StagedFiles,
 }
 
@@ -150,7 +153,7 @@ impl TableWriter {
             job: Arc::new(FileJob::new(storage, target, options)),
             buffers: HashMap::new(),
             buffered_bytes: 0,
-            open: Vec::new(),
+            encoders: Vec::new(),
             running: JoinSet::new(),
             staged: StagedFiles::default(),
         }
@@ -182,7 +185,7 @@ impl TableWriter {
 
     /// Writes what is left and waits for all files: afterwards they are durable.
     pub async fn finish(mut self) -> Result<StagedFiles> {
-        self.open.clear();
+        self.encoders.clear();
         while !self.buffers.is_empty() {
             self.flush_largest().await?;
         }
@@ -202,21 +205,22 @@ impl TableWriter {
             self.join_one().await?;
         }
         let job = self.job.clone();
-        self.running.spawn(async move { job.write_file(key, buffer.batches).await });
+        self.running.spawn(async move { Ok(vec![job.write_file(key, buffer.batches).await?]) });
         Ok(())
     }
 
     pub(super) async fn join_one(&mut self) -> Result<()> {
         let Some(joined) = self.running.join_next().await else { return Ok(()) };
-        let add = joined.map_err(|error| self.job.encode_error(error))??;
-        self.staged.size_bytes += add.size.max(0) as u64;
-        self.staged.adds.push(add);
+        for add in joined.map_err(|error| self.job.encode_error(error))?? {
+            self.staged.size_bytes += add.size.max(0) as u64;
+            self.staged.adds.push(add);
+        }
         Ok(())
     }
 }
 
 /// Bytes of the rows themselves: a slice of a large batch counts for its own rows only.
-pub(super) fn memory_size(batch: &RecordBatch) -> usize {
+fn memory_size(batch: &RecordBatch) -> usize {
     let size = |column: &arrow::array::ArrayRef| {
         column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
     };

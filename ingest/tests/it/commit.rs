@@ -430,6 +430,36 @@ async fn checkpoints_keep_everything(storage: &Storage, other: &Storage) {
     assert_eq!(again.unwrap(), CommitOutcome::AlreadyCommitted { version: 3 });
 }
 
+/// Rows that need no sorting are encoded as they come: a small load has one file, a large one files of the size that is
+/// wanted, and which row is in which file depends on no clock.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_as_they_come_become_files_of_a_size() {
+    let table = contract("streamed.people", &["id: int64", "name: text"], "");
+    let names: Vec<String> = (0..300_000).map(|row| format!("{:x}", row * 2_654_435_761_u64)).collect();
+    let rows: Vec<(i64, &str)> = names.iter().enumerate().map(|(row, name)| (row as i64, name.as_str())).collect();
+    let batches: Vec<RecordBatch> = rows.chunks(8_192).map(people).collect();
+    let options = || WriterOptions { file_bytes: 500_000, parallel_files: 2, ..WriterOptions::default() };
+    let mut sizes = Vec::new();
+    for _ in 0..2 {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = open(folder.path()).await;
+        let small = stage_with(&storage, &table, &batches[..8], options()).await;
+        assert_eq!((small.rows(), small.files()), (65_536, 1));
+        let files = stage_with(&storage, &table, &batches, options()).await;
+        assert!(files.rows() == 300_000 && files.files() >= 4, "{} files", files.files());
+        assert!(files.size_bytes() / files.files() as u64 <= 700_000, "{} bytes", files.size_bytes());
+        sizes.push((files.files(), files.size_bytes()));
+        let run = run(&table, "r", files.rows());
+        let idempotency = Idempotency { app_id: "a".into(), version: 1 };
+        let request = CommitRequest { table: table.clone(), mode: WriteMode::Append, files, idempotency, run };
+        Committer::new(storage.clone()).commit(request).await.unwrap();
+        let session = session(&catalog(&storage).await, &table.name).await;
+        let sql = "select count(*), count(distinct id), count(distinct name), sum(id) from t";
+        assert_eq!(text(&session, sql).await, ["300000|300000|300000|44999850000"]);
+    }
+    assert_eq!(sizes[0], sizes[1]);
+}
+
 #[tokio::test]
 async fn rows_that_do_not_fit_are_refused() {
     let folder = tempfile::tempdir().unwrap();
