@@ -107,7 +107,10 @@ impl Keys {
     /// Brings what the next [`Self::insert`] of each of `keys` needs close to the processor. Nothing here depends on what
     /// is read, so that it waits for memory once for many keys.
     pub(super) fn expect(&self, keys: &[u128]) {
-        let at_hand = keys.iter().fold(0, |at_hand, key| at_hand ^ self.recent[shard_of(*key)].first(*key));
+        let at_hand = keys.iter().fold(0, |at_hand, key| {
+            let key = taken(*key);
+            at_hand ^ self.recent[shard_of(key)].first(key)
+        });
         std::hint::black_box(at_hand);
     }
 

@@ -137,7 +137,11 @@ pub(crate) fn decimal(text: &str, precision: u8, scale: u8) -> Result<i128, &'st
     let is_number = !(whole.is_empty() && fraction.is_empty())
         && whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit());
     if !is_number {
-        return Err("it is no decimal number");
+        let is_written = text.ends_with(['万', '亿', '元', '%', ')']);
+        return Err(match is_written {
+            true => "it is no decimal number; declare under `written` that it is an amount or a percentage",
+            false => "it is no decimal number",
+        });
     }
     let fraction = fraction.trim_end_matches('0');
     if fraction.len() > usize::from(scale) {
@@ -257,6 +261,9 @@ mod tests {
             assert!(decimal(text, 3, 1).is_err(), "{text}");
         }
         assert!(decimal(&format!("1{}", "0".repeat(38)), 38, 0).is_err());
+        for text in ["1.5万", "３％", "100(万元)"] {
+            assert!(decimal(text, 10, 2).unwrap_err().contains("`written`"), "{text}");
+        }
     }
 
     #[test]

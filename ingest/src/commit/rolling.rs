@@ -22,7 +22,7 @@ type Encoded = (Vec<u8>, String);
 
 impl FileJob {
     /// Writes `rows`, which are the partition `key` in the order of the sort columns, as files of about `target_bytes`
-    /// each. Memory holds one file's bytes and one row group.
+    /// each. Memory holds one row group and the bytes of a file; of two more where the store is slower than the encoder.
     pub(super) async fn roll(
         self: &Arc<Self>,
         key: PartitionKey,

@@ -37,7 +37,7 @@ impl Statistics {
     pub(super) fn push(&mut self, batch: &RecordBatch) {
         self.rows += batch.num_rows();
         for (index, column) in batch.columns().iter().enumerate() {
-            self.nulls[index] += column.null_count();
+            self.nulls[index] += column.logical_null_count();
             self.extremes[index].extend(extremes(column));
         }
     }

@@ -192,7 +192,7 @@ impl TableWriter {
         while !self.running.is_empty() {
             self.join_one().await?;
         }
-        // A stable order makes the log's content independent of which file was ready first.
+        // In the order in which they became ready, which their names have.
         self.staged.adds.sort_by(|left, right| left.path.cmp(&right.path));
         Ok(self.staged)
     }
@@ -265,7 +265,7 @@ impl FileJob {
                 let (found, wanted) = (column.data_type(), field.data_type());
                 return Err(error(format!("column `{}` is {found} and not {wanted}", field.name())));
             }
-            if !field.is_nullable() && column.null_count() > 0 {
+            if !field.is_nullable() && column.logical_null_count() > 0 {
                 return Err(error(format!("column `{}` has missing values and may not", field.name())));
             }
             columns.push(column.clone());
@@ -386,7 +386,7 @@ impl FileJob {
                 ARROW_SCHEMA_META_KEY.to_owned(),
                 encode_arrow_schema(&self.stored_schema),
             )]))
-            .set_created_by(format!("xiangyun {}", env!("CARGO_PKG_VERSION")))
+            .set_created_by(format!("xiangyun version {}", env!("CARGO_PKG_VERSION")))
             .set_sorting_columns((!sorting.is_empty()).then_some(sorting));
         if self.schema.column_with_name(LINE_COLUMN).is_some() {
             // Lines hardly repeat, and mostly rise by one.

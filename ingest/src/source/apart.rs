@@ -3,16 +3,14 @@
 //! thread's stack is large, since nesting in a file is recursion in its reader.
 
 use std::ops::ControlFlow;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::{Builder, JoinHandle};
+use std::sync::mpsc::SyncSender;
+use std::thread::Builder;
 
+use super::beside::{Beside, Next};
 use super::{Batches, SourceBatch, SourceError};
 
 /// Bytes of stack; memory is taken only as it is used.
 const STACK_BYTES: usize = 64 << 20;
-
-/// Batches that a reader may be ahead of who takes them.
-const AHEAD: usize = 2;
 
 /// Where a reader puts its batches.
 pub(super) struct Sink(SyncSender<SourceBatch>);
@@ -46,40 +44,15 @@ pub(super) fn batches(
     kind: &'static str,
     work: impl FnOnce(&Sink) -> Result<(), SourceError> + Send + 'static,
 ) -> Result<Batches, SourceError> {
-    let (sender, receiver) = sync_channel(AHEAD);
-    let spawned = Builder::new().stack_size(STACK_BYTES).spawn(move || work(&Sink(sender)));
-    let thread = spawned.map_err(|source| SourceError::Read { path: path.into(), source })?;
-    Ok(Box::new(Apart { receiver: Some(receiver), thread: Some(thread), path: path.into(), kind }))
-}
-
-struct Apart {
-    receiver: Option<Receiver<SourceBatch>>,
-    thread: Option<JoinHandle<Result<(), SourceError>>>,
-    path: String,
-    kind: &'static str,
-}
-
-impl Iterator for Apart {
-    type Item = Result<SourceBatch, SourceError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if let Ok(batch) = self.receiver.as_ref()?.recv() {
-            return Some(Ok(batch));
-        }
-        self.receiver = None;
-        let ended = self.thread.take()?.join().unwrap_or_else(|_| Err(gave_up(&self.path, self.kind)));
-        ended.err().map(Err)
-    }
-}
-
-impl Drop for Apart {
-    /// The thread ends at its next batch, and its temporary files with it.
-    fn drop(&mut self) {
-        self.receiver = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
+    let thread = Builder::new().stack_size(STACK_BYTES);
+    let started = Beside::start(thread, move |sender| work(&Sink(sender)));
+    let mut reading = started.map_err(|source| SourceError::Read { path: path.into(), source })?;
+    let path = path.to_owned();
+    Ok(Box::new(std::iter::from_fn(move || match reading.next() {
+        Next::Item(batch) => Some(Ok(batch)),
+        Next::End(ended) => ended.unwrap_or_else(|_| Err(gave_up(&path, kind))).err().map(Err),
+        Next::Over => None,
+    })))
 }
 
 fn gave_up(path: &str, kind: &'static str) -> SourceError {

@@ -7,6 +7,7 @@
 //! place in the file.
 
 mod apart;
+mod beside;
 mod columnar;
 mod csv;
 mod database;

@@ -4,16 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread::{JoinHandle, available_parallelism};
+use std::thread::{Builder, available_parallelism};
 
+use super::beside::{Beside, Next};
 use super::{Batches, SourceBatch, SourceError};
 
 /// Files at a time: what they need in memory comes as often.
 const MOST: usize = 4;
-
-/// Batches that the reader of a later file may have ready: a small file is read to its end before its turn comes.
-const AHEAD: usize = 2;
 
 fn at_a_time() -> usize {
     available_parallelism().map_or(1, usize::from).min(MOST)
@@ -68,57 +65,31 @@ pub(super) fn in_order<T: Send + 'static>(
         return Box::new(batches);
     }
     let start = move |reading: T| {
-        let (open, (sender, batches)) = (open.clone(), sync_channel(AHEAD));
-        let thread = std::thread::spawn(move || {
+        let open = open.clone();
+        Beside::start(Builder::new(), move |batches| {
             let opened = open(&reading).unwrap_or_else(|error| Box::new(std::iter::once(Err(error))));
             for batch in opened {
-                if sender.send(batch).is_err() {
+                if batches.send(batch).is_err() {
                     // Nobody takes them any more.
                     return;
                 }
             }
-        });
-        Running { batches: Some(batches), thread: Some(thread) }
+        })
+        .expect("the system has room for a few threads")
     };
-    let (mut waiting, mut running) = (readings.into_iter(), VecDeque::<Running>::new());
+    let (mut waiting, mut running) =
+        (readings.into_iter(), VecDeque::<Beside<Result<SourceBatch, SourceError>, ()>>::new());
     Box::new(std::iter::from_fn(move || {
         loop {
             let free = threads - running.len();
             running.extend(waiting.by_ref().take(free).map(&start));
-            if let Some(batch) = running.front_mut()?.next() {
-                return Some(batch);
-            }
-            running.pop_front();
+            match running.front_mut()?.next() {
+                Next::Item(batch) => return Some(batch),
+                Next::End(Err(panic)) => std::panic::resume_unwind(panic),
+                Next::End(Ok(())) | Next::Over => running.pop_front(),
+            };
         }
     }))
-}
-
-/// A reading on its own thread.
-struct Running {
-    batches: Option<Receiver<Result<SourceBatch, SourceError>>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Running {
-    fn next(&mut self) -> Option<Result<SourceBatch, SourceError>> {
-        if let Ok(batch) = self.batches.as_ref()?.recv() {
-            return Some(batch);
-        }
-        match self.thread.take()?.join() {
-            Ok(()) => None,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    }
-}
-
-impl Drop for Running {
-    /// The thread ends at its next batch, and its temporary files with it.
-    fn drop(&mut self) {
-        self.batches = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
 }
 
 #[cfg(test)]

@@ -443,8 +443,8 @@ async fn rows_as_they_come_become_files_of_a_size() {
     for _ in 0..2 {
         let folder = tempfile::tempdir().unwrap();
         let storage = open(folder.path()).await;
-        let small = stage_with(&storage, &table, &batches[..8], options()).await;
-        assert_eq!((small.rows(), small.files()), (65_536, 1));
+        let small = stage_with(&storage, &table, &batches[..4], options()).await;
+        assert_eq!((small.rows(), small.files()), (32_768, 1));
         let files = stage_with(&storage, &table, &batches, options()).await;
         assert!(files.rows() == 300_000 && files.files() >= 4, "{} files", files.files());
         assert!(files.size_bytes() / files.files() as u64 <= 700_000, "{} bytes", files.size_bytes());

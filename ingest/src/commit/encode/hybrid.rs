@@ -13,6 +13,13 @@ pub(super) fn width_of(count: usize) -> u8 {
 
 /// Appends `values`, of which each fits in `width` bits (0 to 32).
 pub(super) fn encode(values: &[u32], width: u8, out: &mut Vec<u8>) {
+    if width == 0 {
+        // One code, which takes no room: a run of any length.
+        if !values.is_empty() {
+            repeat(0, values.len(), width, out);
+        }
+        return;
+    }
     let (mut packed_from, mut at) = (0, 0);
     while let Some(value) = values.get(at) {
         let run = values[at..].iter().take_while(|other| *other == value).count();
@@ -87,6 +94,7 @@ mod tests {
         assert!(encoded(&[], 1).is_empty());
         // No bits at all where a dictionary has one value.
         assert_eq!(encoded(&[0; 9], 0), [18]);
+        assert_eq!(encoded(&[0; 3], 0), [6]);
         // Three values and five of the run are a group; the run's other eight follow.
         let mut values = vec![1, 0, 1];
         values.extend([1; 13]);

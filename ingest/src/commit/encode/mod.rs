@@ -15,11 +15,12 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves};
-use parquet::basic::Compression;
-use parquet::errors::Result;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::schema::types::ColumnDescPtr;
 use zstd::bulk::Compressor;
 
 use text::TextColumn;
@@ -49,18 +50,23 @@ enum Column {
 
 impl<W: Write + Send> FileEncoder<W> {
     /// A file of columns of `schema`, none of them nested, whose bytes go to `out`.
+    ///
+    /// # Errors
+    /// Where `properties` do not compress all columns with one level of zstd.
     pub(super) fn new(out: W, schema: &SchemaRef, properties: WriterProperties) -> Result<Self> {
         // The properties have the schema that readers see, and not how it is held here.
         let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
         let (file, library) =
             ArrowWriter::try_new_with_options(out, schema.clone(), options)?.into_serialized_writer()?;
-        let level = |column: &_| match file.properties().compression(column) {
-            Compression::ZSTD(level) => level.compression_level(),
-            _ => zstd::DEFAULT_COMPRESSION_LEVEL,
+        // Texts are compressed here, and all with one level.
+        let compression = |column: &ColumnDescPtr| file.properties().compression(column.path());
+        let mut compressions = file.schema_descr().columns().iter().map(compression);
+        let level = match compressions.next() {
+            Some(Compression::ZSTD(level)) if compressions.all(|other| other == Compression::ZSTD(level)) => level,
+            Some(_) => return Err(ParquetError::General("all columns must be compressed with zstd".into())),
+            None => ZstdLevel::default(),
         };
-        let columns = file.schema_descr().columns();
-        let compressor =
-            Compressor::new(columns.first().map_or(zstd::DEFAULT_COMPRESSION_LEVEL, |column| level(column.path())))?;
+        let compressor = Compressor::new(level.compression_level())?;
         Ok(Self { file, library, schema: schema.clone(), compressor, group: None })
     }
 

@@ -56,7 +56,7 @@ pub(super) struct TextColumn {
     data: TrackedWrite<Vec<u8>>,
     /// None once it has become too large, or is of no use.
     dictionary: Option<Dictionary>,
-    /// The dictionary's page, where pages of data have its codes and no more will.
+    /// The dictionary's page, where no more codes are given.
     closed: Option<ClosedDictionary>,
     page: OpenPage,
     pages: Vec<ClosedPage>,
@@ -67,8 +67,8 @@ pub(super) struct TextColumn {
 }
 
 struct ClosedDictionary {
-    page: Vec<u8>,
-    texts: u32,
+    page: CompressedPage,
+    bytes: usize,
 }
 
 /// A page that takes texts in.
@@ -91,7 +91,14 @@ struct ClosedPage {
     rows: usize,
     nulls: usize,
     text_bytes: usize,
-    bounds: Option<(Vec<u8>, Vec<u8>)>,
+    bounds: Option<ShortBounds>,
+}
+
+/// A short text that is not greater than any of a page's, and one that is not less, unless no such one exists: long texts
+/// are not kept for each page.
+struct ShortBounds {
+    low: Vec<u8>,
+    high: Option<Vec<u8>>,
 }
 
 impl TextColumn {
@@ -119,7 +126,7 @@ impl TextColumn {
     /// Bytes that the chunk would have, were it closed now and what is open not compressed.
     pub(super) fn bytes(&self) -> usize {
         let dictionary = self.dictionary.as_ref().map_or(0, Dictionary::bytes);
-        let closed = self.closed.as_ref().map_or(0, |closed| closed.page.len());
+        let closed = self.closed.as_ref().map_or(0, |closed| closed.bytes);
         self.data.bytes_written() + dictionary + closed + self.page.plain.len() + self.page.codes.len()
     }
 
@@ -192,6 +199,11 @@ impl TextColumn {
         if self.page.rows == 0 {
             return Ok(());
         }
+        let may_miss = self.descriptor.max_def_level() > 0;
+        if !may_miss && self.page.texts < self.page.rows {
+            let column = self.descriptor.path();
+            return Err(ParquetError::General(format!("column `{column}` misses values and may not")));
+        }
         if let Some(dictionary) = &self.dictionary {
             let is_useless = dictionary.len() * 100 > self.page.texts * DIFFERENT_PERCENT;
             if self.pages.is_empty() && is_useless && self.page.texts >= SAMPLE {
@@ -200,7 +212,7 @@ impl TextColumn {
         }
         let mut page = std::mem::take(&mut self.page);
         let mut content = Vec::with_capacity(page.plain.len() + 2 * page.codes.len() + page.levels.len() / 8 + 16);
-        page.levels_into(self.descriptor.max_def_level() > 0, &mut content);
+        page.levels_into(may_miss, &mut content);
         let encoding = match &self.dictionary {
             Some(dictionary) => {
                 let width = hybrid::width_of(dictionary.len());
@@ -227,16 +239,17 @@ impl TextColumn {
         };
         let spec = SerializedPageWriter::new(&mut self.data).write_page(CompressedPage::new(data, content.len()))?;
         self.uncompressed_bytes += spec.uncompressed_size;
-        let bounds = page.bounds.get().map(|(least, greatest)| (least.to_vec(), greatest.to_vec()));
-        for text in bounds.iter().flat_map(|(least, greatest)| [least, greatest]) {
-            self.bounds.push(text);
-        }
+        let bounds = page.bounds.get().map(|(least, greatest)| {
+            self.bounds.push(least);
+            self.bounds.push(greatest);
+            ShortBounds { low: shorter(least), high: longer(greatest) }
+        });
         let (rows, nulls, text_bytes) = (page.rows, page.rows - page.texts, page.text_bytes);
         self.pages.push(ClosedPage { spec, encoding, rows, nulls, text_bytes, bounds });
         page.clear();
         self.page = page;
         if self.dictionary.as_ref().is_some_and(|dictionary| dictionary.bytes() >= DICTIONARY_BYTES) {
-            self.close_dictionary();
+            self.close_dictionary(compressor)?;
         }
         Ok(())
     }
@@ -250,29 +263,30 @@ impl TextColumn {
     }
 
     /// No more codes are given; those of pages that are closed remain.
-    fn close_dictionary(&mut self) {
-        let Some(dictionary) = self.dictionary.take() else { return };
+    fn close_dictionary(&mut self, compressor: &mut Compressor<'_>) -> Result<()> {
+        let Some(dictionary) = self.dictionary.take() else { return Ok(()) };
         if let Some((bloom, _)) = &mut self.bloom {
             dictionary.texts().for_each(|text| bloom.insert(text));
         }
-        self.closed = Some(ClosedDictionary { texts: dictionary.len() as u32, page: dictionary.into_page() });
+        let (num_values, page) = (dictionary.len() as u32, dictionary.into_page());
+        let buf = compress(&page, compressor)?;
+        let bytes = buf.len();
+        let dictionary = Page::DictionaryPage { buf, num_values, encoding: Encoding::PLAIN, is_sorted: false };
+        self.closed = Some(ClosedDictionary { page: CompressedPage::new(dictionary, page.len()), bytes });
+        Ok(())
     }
 
     /// The chunk's bytes, and what the file's footer and indexes say of them.
     pub(super) fn close(mut self, compressor: &mut Compressor<'_>) -> Result<(Bytes, ColumnCloseResult)> {
         self.close_page(compressor)?;
-        self.close_dictionary();
+        self.close_dictionary(compressor)?;
         let mut chunk = TrackedWrite::new(Vec::with_capacity(self.data.bytes_written()));
         let mut stats = Vec::new();
-        if let Some(ClosedDictionary { page, texts }) = self.closed.take()
-            && self.pages.iter().any(|page| page.encoding == Encoding::RLE_DICTIONARY)
-        {
-            let buf = compress(&page, compressor)?;
-            let encoding = Encoding::PLAIN;
-            let dictionary = Page::DictionaryPage { buf, num_values: texts, encoding, is_sorted: false };
-            let spec = SerializedPageWriter::new(&mut chunk).write_page(CompressedPage::new(dictionary, page.len()))?;
+        if let Some(ClosedDictionary { page, .. }) = self.closed.take() {
+            let (page_type, encoding) = (PageType::DICTIONARY_PAGE, page.encoding());
+            let spec = SerializedPageWriter::new(&mut chunk).write_page(page)?;
             self.uncompressed_bytes += spec.uncompressed_size;
-            stats.push(PageEncodingStats { page_type: PageType::DICTIONARY_PAGE, encoding, count: 1 });
+            stats.push(PageEncodingStats { page_type, encoding, count: 1 });
         }
         let dictionary_bytes = chunk.bytes_written();
         let has_dictionary = dictionary_bytes > 0;
@@ -318,7 +332,7 @@ impl TextColumn {
             rows_written: rows,
             metadata: metadata.build()?,
             bloom_filter,
-            column_index: if self.has_statistics { Some(self.column_index()?.build()?) } else { None },
+            column_index: self.column_index().map(ColumnIndexBuilder::build).transpose()?,
             offset_index: Some(self.offset_index(dictionary_bytes).build()),
         };
         Ok((bytes, close))
@@ -327,17 +341,13 @@ impl TextColumn {
     /// As much of the bounds as the log says.
     fn statistics(&self) -> Statistics {
         let nulls = self.pages.iter().map(|page| page.nulls as u64).sum();
-        let cut = self.bounds.get().map(|(least, greatest)| (shorter(least), longer(greatest)));
-        let (least, greatest) = cut.unzip();
-        let exact = |cut: Option<&Vec<u8>>, whole: Option<&[u8]>| cut.map(Vec::as_slice) == whole;
-        let (least_exact, greatest_exact) = (
-            exact(least.as_ref(), self.bounds.get().map(|(least, _)| least)),
-            exact(greatest.as_ref(), self.bounds.get().map(|(_, greatest)| greatest)),
-        );
-        let bound = |bound: Option<Vec<u8>>| bound.map(ByteArray::from);
-        let statistics = ValueStatistics::new(bound(least), bound(greatest), None, Some(nulls), false)
-            .with_min_is_exact(least_exact)
-            .with_max_is_exact(greatest_exact);
+        let (least, greatest) = self.bounds.get().unzip();
+        let (low, high) = (least.map(shorter), greatest.and_then(longer));
+        let (low_exact, high_exact) = (low.as_deref() == least, high.as_deref() == greatest);
+        let statistics =
+            ValueStatistics::new(low.map(ByteArray::from), high.map(ByteArray::from), None, Some(nulls), false)
+                .with_min_is_exact(least.is_some() && low_exact)
+                .with_max_is_exact(greatest.is_some() && high_exact);
         Statistics::ByteArray(statistics)
     }
 
@@ -351,28 +361,32 @@ impl TextColumn {
         Some(histogram)
     }
 
-    fn column_index(&self) -> Result<ColumnIndexBuilder> {
+    /// The bounds of each page; nothing where one has none that is short.
+    fn column_index(&self) -> Option<ColumnIndexBuilder> {
+        if !self.has_statistics {
+            return None;
+        }
         let mut index = ColumnIndexBuilder::new(self.descriptor.physical_type());
-        let (mut last, mut rises, mut falls) = (None::<&(Vec<u8>, Vec<u8>)>, true, true);
+        let (mut last, mut rises, mut falls) = (None::<(&Vec<u8>, &Vec<u8>)>, true, true);
         for page in &self.pages {
-            let (least, greatest) = match &page.bounds {
-                Some((least, greatest)) => (shorter(least), longer(greatest)),
-                None => (Vec::new(), Vec::new()),
-            };
-            index.append(page.bounds.is_none(), least, greatest, page.nulls as i64);
             index.append_histograms(&None, &self.histogram(std::iter::once((page.rows, page.nulls))));
-            if let (Some(before), Some(bounds)) = (last, &page.bounds) {
-                rises &= before.0 <= bounds.0 && before.1 <= bounds.1;
-                falls &= before.0 >= bounds.0 && before.1 >= bounds.1;
+            let Some(ShortBounds { low, high }) = &page.bounds else {
+                index.append(true, Vec::new(), Vec::new(), page.nulls as i64);
+                continue;
+            };
+            let high = high.as_ref()?;
+            index.append(false, low.clone(), high.clone(), page.nulls as i64);
+            if let Some((low_before, high_before)) = last.replace((low, high)) {
+                rises &= low_before <= low && high_before <= high;
+                falls &= low_before >= low && high_before >= high;
             }
-            last = page.bounds.as_ref().or(last);
         }
         index.set_boundary_order(match (rises, falls) {
             (true, _) => BoundaryOrder::ASCENDING,
             (false, true) => BoundaryOrder::DESCENDING,
             (false, false) => BoundaryOrder::UNORDERED,
         });
-        Ok(index)
+        Some(index)
     }
 
     fn offset_index(&self, dictionary_bytes: usize) -> OffsetIndexBuilder {
@@ -443,7 +457,7 @@ fn shorter(text: &[u8]) -> Vec<u8> {
     std::str::from_utf8(text).map_or_else(|_| text.to_vec(), |text| cut_down(text).into_bytes())
 }
 
-/// A text that is not less and not long, unless no such one exists.
-fn longer(text: &[u8]) -> Vec<u8> {
-    std::str::from_utf8(text).ok().and_then(cut_up).map_or_else(|| text.to_vec(), String::into_bytes)
+/// A text that is not less and not long, where there is one.
+fn longer(text: &[u8]) -> Option<Vec<u8>> {
+    std::str::from_utf8(text).map_or_else(|_| Some(text.to_vec()), |text| cut_up(text).map(String::into_bytes))
 }
