@@ -4,7 +4,7 @@ use xiangyun_engine::{Error, ErrorKind, Result};
 
 use super::file_name;
 use crate::pipeline::{ColumnarSource, CsvSource, ExcelSource, GeoJsonSource, JsonSource, SourceDef, XmlSource};
-use crate::source::{SourceContext, first_line, guess_xml_row};
+use crate::source::{SourceContext, first_line, guess_json_records, guess_xml_row};
 
 /// Endings that say how a file is packed, not what it is.
 const PACKED: [&str; 4] = ["gz", "zst", "bz2", "xz"];
@@ -26,7 +26,8 @@ pub(super) fn of_file(context: &SourceContext, path: &str) -> Result<SourceDef> 
             let encoding = "auto".to_owned();
             SourceDef::Csv(CsvSource { encoding, delimiter, ..CsvSource::at(path) })
         }
-        "json" | "ndjson" | "jsonl" => SourceDef::Json(JsonSource::at(path)),
+        "json" => SourceDef::Json(JsonSource { records: guess_json_records(context, path)?, ..JsonSource::at(path) }),
+        "ndjson" | "jsonl" => SourceDef::Json(JsonSource::at(path)),
         "geojson" => SourceDef::GeoJson(GeoJsonSource {
             path: path.into(),
             connection: None,

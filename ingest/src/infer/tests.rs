@@ -148,7 +148,7 @@ fn fixture(name: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn workbooks_xml_and_typed_files_are_learned_too() {
+async fn workbooks_documents_and_typed_files_are_learned_too() {
     let xml = "<r><meta>x</meta><list><item id='1'><n>1.5</n></item><item id='2'><n>2</n></item></list></r>";
     for (name, bytes, kind, types) in [
         ("old.xls", fixture("old.xls"), "kind = \"excel\"", "text text date decimal(18,1)"),
@@ -157,6 +157,12 @@ async fn workbooks_xml_and_typed_files_are_learned_too() {
             xml.as_bytes().to_vec(),
             "kind = \"xml\", path = \"l.xml\", row = \"r/list/item\"",
             "int64 decimal(18,1)",
+        ),
+        (
+            "d.json",
+            br#"{"code":0,"data":{"total":2,"rows":[{"a":"01","b":2},{"a":"02","b":3}]}}"#.to_vec(),
+            "kind = \"json\", path = \"d.json\", records = \"/data/rows\"",
+            "text int64",
         ),
         ("none.parquet", fixture("none.parquet"), "kind = \"parquet\"", "int64 text"),
         (

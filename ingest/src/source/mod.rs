@@ -201,6 +201,13 @@ pub(crate) fn guess_xml_row(context: &SourceContext, path: &str) -> Result<Optio
     found.first().map_or(Ok(None), xml::guess_row)
 }
 
+/// The place of the array that seems to be the rows of a JSON document; none where there is an object on each line, or
+/// the file is an array.
+pub(crate) fn guess_json_records(context: &SourceContext, path: &str) -> Result<Option<String>, SourceError> {
+    let found = file::locate(context, &FileLocation::of_path(path))?;
+    found.first().map_or(Ok(None), json::guess_records)
+}
+
 /// The first line of the first file at `path`, decompressed and decoded; its start where it is long.
 pub(crate) fn first_line(context: &SourceContext, path: &str) -> Result<String, SourceError> {
     let found = file::locate(context, &FileLocation::of_path(path))?;

@@ -2,6 +2,7 @@
 //! of twenty digits and a decimal of thirty-eight come as they were sent.
 
 mod document;
+mod guess;
 mod lines;
 mod row;
 
@@ -15,6 +16,7 @@ use super::file::{Content, Format, Inspected, OpenFile, SourceFile, TextDecoder,
 use super::{Batches, SourceBatch, SourceError};
 use crate::pipeline::JsonSource;
 use document::Elements;
+pub(super) use guess::guess_records;
 use lines::Lines;
 use row::{RowReader, Rows};
 
