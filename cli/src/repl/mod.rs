@@ -9,6 +9,7 @@ mod meta;
 use std::sync::Arc;
 use std::time::Instant;
 
+use anyhow::Context;
 use reedline::Signal;
 use tokio::sync::Notify;
 use xiangyun_engine::query::SqlRequest;
@@ -27,7 +28,7 @@ pub(crate) async fn run(queries: QueryContext, output: Output, environment: &Env
     let color = report::color(environment);
     let words = completer::Words::of(&queries).await;
     let mut editor = editor::open(words, environment, color);
-    let mut shell = Shell { console: Console::new(queries, output), color, interrupts: listen() };
+    let mut shell = Shell { console: Console::new(queries, output), color, interrupts: listen()? };
     shell
         .console
         .output
@@ -55,16 +56,21 @@ struct Shell {
     interrupts: Arc<Notify>,
 }
 
-/// Hears every Ctrl-C outside the line editor, also one that comes before the query has begun to listen.
-fn listen() -> Arc<Notify> {
+/// Hears every Ctrl-C outside the line editor, also one that comes before the query has begun to listen. A thread of its
+/// own waits for it: those of the runtime may all be busy with the query that is to be cancelled.
+fn listen() -> anyhow::Result<Arc<Notify>> {
     let interrupts = Arc::new(Notify::new());
     let told = Arc::clone(&interrupts);
-    tokio::spawn(async move {
-        while tokio::signal::ctrl_c().await.is_ok() {
-            told.notify_one();
-        }
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_io().build().context("cannot listen to Ctrl-C")?;
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                told.notify_one();
+            }
+        });
     });
-    interrupts
+    Ok(interrupts)
 }
 
 #[derive(PartialEq, Eq)]
