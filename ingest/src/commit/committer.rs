@@ -30,10 +30,12 @@ use super::writer::StagedFiles;
 use crate::pipeline::WriteMode;
 
 /// Attempts against writers in other processes; those in this one queue up.
-const MAX_ATTEMPTS: u32 = 100;
+const MAX_ATTEMPTS: u32 = 1_000;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// The pause doubles this many times and then stays.
 const MAX_DOUBLINGS: u32 = 7;
+/// Whoever was overtaken so often pauses for the shortest time from then on: those that came later wait longer.
+const PATIENCE: u32 = 16;
 
 /// Names a commit, so that it is made once however often it is asked for. The log keeps the latest version of each
 /// application id.
@@ -517,7 +519,8 @@ fn is_overtaken(error: &DeltaTableError) -> bool {
 
 /// Doubles, and differs between processes that were overtaken at the same moment.
 fn pause(attempt: u32) -> Duration {
-    let longest = FIRST_PAUSE * 2u32.pow(attempt.min(MAX_DOUBLINGS));
+    let doublings = if attempt < PATIENCE { attempt.min(MAX_DOUBLINGS) } else { 0 };
+    let longest = FIRST_PAUSE * 2u32.pow(doublings);
     let part = (Uuid::new_v4().as_u128() % 1000) as u32;
     longest / 2 + longest / 2 * part / 1000
 }
