@@ -71,7 +71,7 @@ impl FileJob {
         files: &mpsc::Sender<Result<Encoded, BoxError>>,
     ) {
         while let Some(first) = batches.blocking_recv() {
-            let file = self.encode_file(first, &mut batches, target_bytes);
+            let file = self.encode_file(first, &mut batches, target_bytes, files);
             let failed = file.is_err();
             if files.blocking_send(file).is_err() || failed {
                 return;
@@ -84,12 +84,16 @@ impl FileJob {
         first: RecordBatch,
         batches: &mut mpsc::Receiver<RecordBatch>,
         target_bytes: usize,
+        files: &mpsc::Sender<Result<Encoded, BoxError>>,
     ) -> Result<Encoded, BoxError> {
         let mut bytes = Vec::new();
         let mut writer = self.parquet(&mut bytes)?;
         let mut statistics = Statistics::new(&self.file_schema);
         let mut next = Some(first);
         while let Some(batch) = next {
+            if files.is_closed() {
+                return Err("the file before this one could not be stored".into());
+            }
             let rows = self.in_file(&batch)?;
             statistics.push(&rows);
             writer.write(&rows)?;

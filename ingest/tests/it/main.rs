@@ -39,5 +39,4 @@ mod redo;
 mod roundtrip;
 mod stress;
 mod twin;
-mod vacuum;
 mod workspace;
