@@ -26,6 +26,7 @@ use super::past::{PastLoad, PastLoads, read_load};
 use super::schema::schema_actions;
 use super::spool::SpooledRows;
 use super::target::Target;
+use super::turn::Turn;
 use super::writer::StagedFiles;
 use crate::pipeline::WriteMode;
 
@@ -330,6 +331,7 @@ impl Committer {
     pub(super) async fn apply(&self, change: &Change<'_>) -> Result<CommitOutcome> {
         let queue = self.queue(change.target.label());
         let mut cached = queue.lock().await;
+        let _turn = Turn::wait(&self.inner.storage, change.target.label()).await;
         for attempt in 0..MAX_ATTEMPTS {
             refresh(change.target, &mut cached).await?;
             if let Some(state) = cached.as_ref()

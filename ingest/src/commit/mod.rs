@@ -61,6 +61,7 @@ mod stage;
 mod statistics;
 mod streaming;
 mod target;
+mod turn;
 mod writer;
 
 pub(crate) use committer::version_of;

@@ -80,7 +80,7 @@ pub fn infer(options: &InferOptions) -> Result<Inferred> {
         read_once_from: Some(sources::READ_ONCE_BYTES),
     };
     let def = source::of_file(&context, &options.path)?;
-    let sample = sample(&context, &def, options.rows)?;
+    let sample = sample(&context, &def, &options.path, options.rows)?;
     if sample.rows == 0 {
         return Err(Error::new(ErrorKind::DataQuality, format!("`{}` holds no row that can be read", options.path)));
     }
@@ -104,7 +104,7 @@ pub fn infer(options: &InferOptions) -> Result<Inferred> {
 }
 
 /// The first rows as text.
-fn sample(context: &SourceContext, def: &SourceDef, rows: usize) -> Result<Sample> {
+fn sample(context: &SourceContext, def: &SourceDef, path: &str, rows: usize) -> Result<Sample> {
     let opened = sources::open(context, def)?;
     let schema = opened.schema();
     let mut pieces: Vec<Vec<ArrayRef>> = vec![Vec::new(); schema.fields().len()];
@@ -112,8 +112,9 @@ fn sample(context: &SourceContext, def: &SourceDef, rows: usize) -> Result<Sampl
     for batch in opened.batches()? {
         let batch = batch?;
         let taken = batch.batch.num_rows().min(rows - found);
-        for (pieces, column) in pieces.iter_mut().zip(batch.batch.columns()) {
-            pieces.push(cast(&column.slice(0, taken), &DataType::Utf8).map_err(unreadable_column)?);
+        for ((pieces, column), field) in pieces.iter_mut().zip(batch.batch.columns()).zip(schema.fields()) {
+            let text = cast(&column.slice(0, taken), &DataType::Utf8);
+            pieces.push(text.map_err(|error| unreadable_column(path, field.name(), error))?);
         }
         found += taken;
         unreadable += batch.unreadable.len();
@@ -121,11 +122,13 @@ fn sample(context: &SourceContext, def: &SourceDef, rows: usize) -> Result<Sampl
             break;
         }
     }
-    let columns = pieces.iter().map(|pieces| {
+    let columns = pieces.iter().zip(schema.fields()).map(|(pieces, field)| {
         let pieces: Vec<&dyn arrow::array::Array> = pieces.iter().map(AsRef::as_ref).collect();
         match pieces.is_empty() {
             true => Ok(StringArray::new_null(0)),
-            false => concat(&pieces).map(|column| column.as_string::<i32>().clone()).map_err(unreadable_column),
+            false => concat(&pieces)
+                .map(|column| column.as_string::<i32>().clone())
+                .map_err(|error| unreadable_column(path, field.name(), error)),
         }
     });
     Ok(Sample {
@@ -137,8 +140,11 @@ fn sample(context: &SourceContext, def: &SourceDef, rows: usize) -> Result<Sampl
     })
 }
 
-fn unreadable_column(error: arrow::error::ArrowError) -> Error {
-    Error::new(ErrorKind::Unsupported, "a column of the file cannot be shown as text").with_source(error)
+fn unreadable_column(path: &str, column: &str, error: arrow::error::ArrowError) -> Error {
+    let message = format!("column `{column}` of {path} holds a value that cannot be shown as text");
+    Error::new(ErrorKind::DataQuality, message)
+        .with_hint("declare the table by hand, or have the file written again")
+        .with_source(error)
 }
 
 /// A path as its last part tells it.
