@@ -3,12 +3,12 @@
 use std::io;
 
 use axum::body::{Body, Bytes};
-use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, VARY};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use futures::{Stream, StreamExt, stream};
 use serde_json::{Map, Value, json};
-use xiangyun_engine::query::QueryResult;
+use xiangyun_engine::query::{CacheUse, Prepared, QueryResult, TableVersion};
 use xiangyun_engine::{Error, ErrorKind};
 
 use crate::encode::{EncodeOptions, Encoder, Ending, Format, encoder};
@@ -19,6 +19,9 @@ use crate::params::Params;
 const FIRST_WINDOW_BYTES: usize = 64 << 10;
 
 const QUERY_ID: HeaderName = HeaderName::from_static("x-xiangyun-query-id");
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+/// What a reply depends on beside its address.
+const VARIES: &str = "accept, authorization";
 const TABLES: HeaderName = HeaderName::from_static("x-xiangyun-tables");
 
 /// How the caller wants a result.
@@ -74,6 +77,57 @@ fn flag(params: &mut Params, name: &'static str, values: [&str; 2]) -> Result<bo
     }
 }
 
+/// Whether the caller has the answer already.
+pub(crate) struct Freshness {
+    etag: Option<HeaderValue>,
+}
+
+impl Freshness {
+    /// Of a question that was planned: over the same versions, in the same form, the answer is the same.
+    pub(crate) fn of(prepared: &Prepared, reply: &ReplyFormat) -> Self {
+        let tag = |fingerprint: String| {
+            let form = [reply.native_numbers, reply.byte_order_mark, reply.escape_formulas].map(u8::from);
+            // Weak: a reply carries its own query's id.
+            let tag = format!("W/\"{fingerprint}.{}.{}{}{}\"", reply.format, form[0], form[1], form[2]);
+            HeaderValue::from_str(&tag).ok()
+        };
+        Self { etag: prepared.fingerprint().and_then(tag) }
+    }
+
+    /// Goes on, or answers 304 without running anything.
+    pub(crate) fn unless_known(
+        self,
+        prepared: Prepared,
+        known: Option<&HeaderValue>,
+    ) -> Result<(Prepared, Self), Box<Response>> {
+        let (Some(etag), Some(known)) = (&self.etag, known.and_then(|known| known.to_str().ok())) else {
+            return Ok((prepared, self));
+        };
+        let wanted = etag.to_str().unwrap_or_default().trim_start_matches("W/");
+        let is_known = known.split(',').map(|tag| tag.trim().trim_start_matches("W/")).any(|tag| tag == wanted);
+        if !is_known && known.trim() != "*" {
+            return Ok((prepared, self));
+        }
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        let versions = versions_of(prepared.tables());
+        response.headers_mut().insert(TABLES, HeaderValue::from_str(&versions).unwrap_or(HeaderValue::from_static("")));
+        self.mark(&mut response);
+        prepared.unchanged();
+        Err(Box::new(response))
+    }
+
+    /// Names the answer, for the caller to ask whether it is still the same.
+    pub(crate) fn mark(&self, response: &mut Response) {
+        if let Some(etag) = &self.etag {
+            let headers = response.headers_mut();
+            headers.insert(ETAG, etag.clone());
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+            headers.insert(VARY, HeaderValue::from_static(VARIES));
+        }
+    }
+}
+
 fn not_acceptable(asked: &str) -> ApiError {
     let offered: Vec<_> = Format::ALL.iter().map(|format| format!("{} ({format})", format.media_type())).collect();
     ApiError::http(StatusCode::NOT_ACCEPTABLE, format!("no reply in the format `{asked}`"))
@@ -119,9 +173,10 @@ pub(crate) async fn rows(
     let mut builder = Response::builder()
         .header(CONTENT_TYPE, reply.content_type())
         .header(CACHE_CONTROL, "private, no-store")
-        .header(VARY, "accept, authorization")
+        .header(VARY, VARIES)
+        .header(CACHE_STATUS, cache_status(result.cache))
         .header(QUERY_ID, result.id.to_string())
-        .header(TABLES, table_versions(&result));
+        .header(TABLES, versions_of(&result.tables));
     if matches!(reply.format, Format::Csv | Format::Arrow | Format::Parquet) {
         builder = builder.header(CONTENT_DISPOSITION, format!("inline; filename=\"result.{}\"", reply.format));
     }
@@ -131,10 +186,18 @@ pub(crate) async fn rows(
         .map_err(|error| Error::new(ErrorKind::Internal, "cannot build a response").with_source(error).into())
 }
 
-/// `schema.table@version` of every table that the result rests on.
-pub(crate) fn table_versions(result: &QueryResult) -> String {
-    let versions = result.tables.iter().map(|table| format!("{}@{}", table.name, table.version));
-    versions.collect::<Vec<_>>().join(", ")
+/// `schema.table@version` of every table.
+fn versions_of(tables: &[TableVersion]) -> String {
+    tables.iter().map(|table| format!("{}@{}", table.name, table.version)).collect::<Vec<_>>().join(", ")
+}
+
+/// What the cache had to do with a reply, as RFC 9211 writes it.
+fn cache_status(used: CacheUse) -> &'static str {
+    match used {
+        CacheUse::Hit => "xiangyun; hit",
+        CacheUse::Miss => "xiangyun; fwd=miss",
+        CacheUse::Bypass => "xiangyun; fwd=bypass",
+    }
 }
 
 async fn body(result: QueryResult, head: Map<String, Value>, reply: ReplyFormat) -> Result<Body, ApiError> {

@@ -8,7 +8,9 @@ use crate::error::Result;
 use crate::functions::{self, Reference};
 use crate::policy::Principal;
 use crate::project::{Diagnostics, Project};
-use crate::query::{self, Compiled, Limits, LogQueries, QueryContext, QuerySink, Runtime};
+use crate::query::{
+    self, Admission, Compiled, Kept, Limits, LogQueries, QueryContext, QuerySink, Registry, ResultCache, Runtime,
+};
 use crate::semantic::Models;
 use crate::storage::Storage;
 
@@ -39,6 +41,10 @@ struct Inner {
     runtime: Runtime,
     models: Models,
     sink: Arc<dyn QuerySink>,
+    registry: Registry,
+    admission: Admission,
+    kept: Arc<Kept>,
+    cache: Arc<ResultCache>,
 }
 
 impl Engine {
@@ -61,7 +67,11 @@ impl Engine {
         let (storage, project) = (options.storage.clone(), Arc::clone(&options.project));
         let catalog = Catalog::with_synthetic_views(storage, project, synthetic_views);
         catalog.register_store(runtime.env())?;
-        Ok(Self { inner: Arc::new(Inner { options, reference, catalog, runtime, models, sink }) })
+        let (registry, admission) = (Registry::default(), Admission::new(&options.limits));
+        let kept = Arc::new(Kept::new(options.limits.kept));
+        let cache = Arc::new(ResultCache::new(options.limits.cache_bytes));
+        let inner = Inner { options, reference, catalog, runtime, models, sink, registry, admission, kept, cache };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Checks everything that needs the planner and no data: views and metrics are parsed and typed against the
@@ -116,6 +126,22 @@ impl Engine {
 
     pub(crate) fn sink(&self) -> &Arc<dyn QuerySink> {
         &self.inner.sink
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.inner.registry
+    }
+
+    pub(crate) fn admission(&self) -> &Admission {
+        &self.inner.admission
+    }
+
+    pub(crate) fn kept(&self) -> &Arc<Kept> {
+        &self.inner.kept
+    }
+
+    pub(crate) fn cache(&self) -> &Arc<ResultCache> {
+        &self.inner.cache
     }
 
     /// Everything that `principal` may ask.

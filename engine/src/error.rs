@@ -34,6 +34,8 @@ pub enum ErrorKind {
     Unavailable,
     /// A limit of the principal or of the server was passed.
     LimitExceeded,
+    /// Too many ask at the same time: the same call may work in a moment.
+    Busy,
     /// The caller withdrew.
     Cancelled,
     /// Understood, and not done by this build or this door.
@@ -57,6 +59,7 @@ impl ErrorKind {
             Self::Conflict => "conflict",
             Self::Unavailable => "unavailable",
             Self::LimitExceeded => "limit_exceeded",
+            Self::Busy => "busy",
             Self::Cancelled => "cancelled",
             Self::Unsupported => "unsupported",
             Self::Corrupted => "corrupted",
@@ -66,7 +69,7 @@ impl ErrorKind {
 
     /// Whether the same call may succeed later without being changed.
     pub fn is_retryable(self) -> bool {
-        matches!(self, Self::Unavailable | Self::Conflict)
+        matches!(self, Self::Unavailable | Self::Conflict | Self::Busy)
     }
 }
 

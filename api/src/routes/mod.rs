@@ -3,6 +3,7 @@
 mod health;
 mod metrics;
 mod push;
+mod queries;
 mod query;
 mod rows;
 mod tables;
@@ -25,6 +26,10 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/metrics", get(metrics::list))
         .route("/v1/metrics/{name}", get(metrics::answer))
         .route("/v1/query", get(query::by_address).post(query::by_body))
+        .route("/v1/queries", get(queries::list))
+        .route("/v1/queries/{id}", get(queries::detail).delete(queries::cancel))
+        .route("/v1/queries/{id}/result", get(queries::result))
+        .route("/v1/queries/{id}/profile", get(queries::profile))
         .route("/v1/tables", get(tables::list))
         .route("/v1/tables/{schema}/{table}", get(tables::detail))
         .route("/v1/tables/{schema}/{table}/rows", get(rows::page).merge(push::route(&state)))

@@ -1,20 +1,30 @@
-//! `/v1/query`: one read-only statement.
+//! `/v1/query`: one read-only statement, answered at once, or run while nobody waits.
+
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::http::header::{IF_NONE_MATCH, LOCATION};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
 use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Map;
-use xiangyun_engine::query::{ParamValue, SqlRequest};
-use xiangyun_engine::{Error, ErrorKind, Principal};
+use uuid::Uuid;
+use xiangyun_engine::query::{AsOf, ParamValue, SqlRequest, Submission};
+use xiangyun_engine::{Error, ErrorKind, Principal, Result};
 
+use super::queries;
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::params::Params;
-use crate::reply::{self, ReplyFormat};
+use crate::reply::{self, Freshness, ReplyFormat};
 use crate::state::AppState;
+
+/// Seconds that a request may wait for an asynchronous query.
+const LONGEST_WAIT: f64 = 60.0;
+/// Characters of an idempotency key.
+const KEY_CHARS: usize = 200;
 
 /// The body of `POST /v1/query`.
 #[derive(Debug, Deserialize)]
@@ -27,6 +37,26 @@ pub(super) struct QueryBody {
     params: IndexMap<String, ParamValue>,
     /// Rows at the most.
     limit: Option<usize>,
+    /// Which versions of the tables are read: a time, or versions by table.
+    #[serde(default)]
+    as_of: AsOf,
+    /// An id of the caller's choice.
+    query_id: Option<Uuid>,
+    /// Seconds to wait for an asynchronous query; without it the rows stream as they are made.
+    wait: Option<f64>,
+    /// What becomes of the query after that.
+    on_timeout: Option<OnTimeout>,
+}
+
+/// What becomes of a query that has not ended when its caller has waited long enough.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum OnTimeout {
+    /// It goes on, and its result is kept.
+    #[default]
+    Continue,
+    /// It is cancelled.
+    Cancel,
 }
 
 pub(super) async fn by_body(
@@ -38,8 +68,68 @@ pub(super) async fn by_body(
 ) -> Result<Response, ApiError> {
     let format = ReplyFormat::choose(&mut params, &headers)?;
     params.finish()?;
-    let request = SqlRequest { sql: body.sql, params: body.params, max_rows: body.limit };
-    run(&state, principal, request, format).await
+    let request = SqlRequest { sql: body.sql, params: body.params, as_of: body.as_of, max_rows: body.limit };
+    let key = idempotency_key(&headers)?;
+    let Some(wait) = patience(body.wait)? else {
+        if let Some(used) = [("on_timeout", body.on_timeout.is_some()), ("Idempotency-Key", key.is_some())]
+            .into_iter()
+            .find_map(|(name, given)| given.then_some(name))
+        {
+            let message = format!("`{used}` is for queries with `wait`, whose results are kept");
+            return Err(Error::new(ErrorKind::InvalidInput, message)
+                .with_hint("give `wait` in seconds, perhaps 0")
+                .into());
+        }
+        return run(&state, principal, request, body.query_id, format, &headers).await;
+    };
+    let context = state.engine.query_as(principal);
+    let submission = Submission { request, query_id: body.query_id, idempotency_key: key };
+    let id = context.submit(submission).await?;
+    let info = context.wait(id, wait).await?;
+    if info.state.has_ended() {
+        return reply::rows(context.kept_result(id)?.read(None)?, Map::new(), format).await;
+    }
+    if body.on_timeout == Some(OnTimeout::Cancel) {
+        context.cancel(id)?;
+        let message = format!("the query did not end within the {} s of `wait`, and was cancelled", wait.as_secs_f64());
+        let hint = "wait longer, or let it go on with `\"on_timeout\": \"continue\"`";
+        return Err(Error::new(ErrorKind::LimitExceeded, message).with_hint(hint).into());
+    }
+    accepted(id, &queries::shown(&context, info))
+}
+
+/// 202, with where to ask.
+fn accepted(id: Uuid, info: &serde_json::Value) -> Result<Response, ApiError> {
+    let mut response = (StatusCode::ACCEPTED, Json(info)).into_response();
+    let location = HeaderValue::from_str(&format!("/v1/queries/{id}"));
+    response.headers_mut().insert(
+        LOCATION,
+        location.map_err(|error| Error::new(ErrorKind::Internal, "an id is no address").with_source(error))?,
+    );
+    Ok(response)
+}
+
+fn patience(wait: Option<f64>) -> Result<Option<Duration>> {
+    match wait {
+        None => Ok(None),
+        Some(seconds) if (0.0..=LONGEST_WAIT).contains(&seconds) => Ok(Some(Duration::from_secs_f64(seconds))),
+        Some(seconds) => {
+            let message = format!("`wait` is {seconds}, and should be seconds from 0 to {LONGEST_WAIT}");
+            Err(Error::new(ErrorKind::InvalidInput, message)
+                .with_hint("a query goes on after that: ask for it at /v1/queries/{id}"))
+        }
+    }
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    match value.to_str() {
+        Ok(key) if !key.is_empty() && key.len() <= KEY_CHARS => Ok(Some(key.to_owned())),
+        _ => {
+            let message = format!("the header `Idempotency-Key` should be 1 to {KEY_CHARS} visible ASCII characters");
+            Err(Error::new(ErrorKind::InvalidInput, message))
+        }
+    }
 }
 
 /// For browsers and spreadsheets, which cannot send a body.
@@ -55,15 +145,24 @@ pub(super) async fn by_address(
     params.finish()?;
     let missing = || Error::new(ErrorKind::InvalidInput, "parameter `sql` is missing");
     let request = SqlRequest { sql: sql.ok_or_else(missing)?, max_rows, ..SqlRequest::default() };
-    run(&state, principal, request, format).await
+    run(&state, principal, request, None, format, &headers).await
 }
 
 async fn run(
     state: &AppState,
     principal: Principal,
     request: SqlRequest,
+    query_id: Option<Uuid>,
     format: ReplyFormat,
+    headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    let result = state.engine.query_as(principal).sql(request).await?;
-    reply::rows(result, Map::new(), format).await
+    let prepared = state.engine.query_as(principal).prepare_as(request, query_id).await?;
+    match Freshness::of(&prepared, &format).unless_known(prepared, headers.get(IF_NONE_MATCH)) {
+        Ok((prepared, freshness)) => {
+            let mut response = reply::rows(prepared.run().await?, Map::new(), format).await?;
+            freshness.mark(&mut response);
+            Ok(response)
+        }
+        Err(known) => Ok(*known),
+    }
 }

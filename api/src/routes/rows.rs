@@ -1,7 +1,8 @@
 //! `/v1/tables/{schema}/{table}/rows`: rows of one table, page by page.
 //!
-//! A page token is bound to the table versions, the columns and the order. A later page of a table that has changed is
-//! refused rather than answered with rows that were shown before or never will be.
+//! A page token names the versions that the first page was read from: all pages are of one state.
+
+use std::collections::BTreeMap;
 
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
@@ -10,7 +11,7 @@ use serde_json::{Map, json};
 use sha2::{Digest, Sha256};
 use xiangyun_engine::catalog::{TableDetail, TableName};
 use xiangyun_engine::project::nearest;
-use xiangyun_engine::query::SqlRequest;
+use xiangyun_engine::query::{AsOf, SqlRequest, TableVersion};
 use xiangyun_engine::{Error, ErrorKind, Result};
 
 use crate::auth::Caller;
@@ -37,13 +38,14 @@ pub(super) async fn page(
     params.finish()?;
     let name = TableName::try_new(&schema, &table).map_err(Error::from)?;
     let context = state.engine.query_as(principal);
-    let offset = token.as_deref().map_or(Ok(0), PageToken::offset)?;
     let select = select(&context.table(&name).await?, &columns)?;
+    let (offset, as_of) = match &token {
+        Some(token) => PageToken::decode(token, &select)?,
+        None => (0, AsOf::Now),
+    };
     let sql = format!("{select} OFFSET {offset}");
-    let result = context.sql(SqlRequest { max_rows: Some(limit), ..SqlRequest::new(sql) }).await?;
-    let binding = PageToken::binding(&select, &reply::table_versions(&result));
-    token.map_or(Ok(()), |token| PageToken::check(&token, &binding))?;
-    let next = PageToken::encode(offset.saturating_add(limit as u64), &binding);
+    let result = context.sql(SqlRequest { as_of, max_rows: Some(limit), ..SqlRequest::new(sql) }).await?;
+    let next = PageToken::encode(offset.saturating_add(limit as u64), &result.tables, &select);
     reply::rows(result, Map::from_iter([("next_page".to_owned(), json!(next))]), format).await
 }
 
@@ -77,33 +79,49 @@ fn quoted(names: &[&str]) -> String {
     names.iter().map(|name| format!("\"{}\"", name.replace('"', "\"\""))).collect::<Vec<_>>().join(", ")
 }
 
-/// `<offset>.<binding>`, both in hexadecimal: opaque to callers.
+/// `<offset>.<versions>.<binding>`, in hexadecimal: opaque to callers. It names the versions of the tables that the first
+/// page was read from, in the order of their names, so that all pages are of one state however many commits are made
+/// meanwhile; and it is bound to the question.
 struct PageToken;
 
 impl PageToken {
-    fn encode(offset: u64, binding: &str) -> String {
-        format!("{offset:x}.{binding}")
+    fn encode(offset: u64, tables: &[TableVersion], select: &str) -> String {
+        let versions: Vec<_> = tables.iter().map(|table| format!("{}@{}", table.name, table.version)).collect();
+        let versions: String = versions.join(",").bytes().map(|byte| format!("{byte:02x}")).collect();
+        let binding = Self::binding(offset, &versions, select);
+        format!("{offset:x}.{versions}.{binding}")
     }
 
-    fn binding(select: &str, versions: &str) -> String {
-        let digest = Sha256::digest(format!("{select}\n{versions}"));
+    fn binding(offset: u64, versions: &str, select: &str) -> String {
+        let digest = Sha256::digest(format!("{offset}\n{versions}\n{select}"));
         digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
-    fn offset(token: &str) -> Result<u64> {
-        let offset = token.split_once('.').and_then(|(offset, _)| u64::from_str_radix(offset, 16).ok());
-        offset.ok_or_else(|| {
+    /// Where the page begins, and of which versions.
+    fn decode(token: &str, select: &str) -> Result<(u64, AsOf)> {
+        let malformed = || {
             Error::new(ErrorKind::InvalidInput, "parameter `page` is not a page token")
                 .with_hint("take it from `next_page` of the page before")
-        })
-    }
-
-    fn check(token: &str, binding: &str) -> Result<()> {
-        match token.split_once('.') {
-            Some((_, bound)) if bound == binding => Ok(()),
-            _ => Err(Error::new(ErrorKind::Conflict, "the table or the question has changed since the page before")
-                .with_hint("start again without `page`")),
+        };
+        let parts: Vec<&str> = token.split('.').collect();
+        let [offset, versions, binding] = parts.as_slice() else { return Err(malformed()) };
+        let start = u64::from_str_radix(offset, 16).map_err(|_| malformed())?;
+        if Self::binding(start, versions, select) != *binding {
+            return Err(Error::new(ErrorKind::Conflict, "the page token is of another question")
+                .with_hint("start again without `page`"));
         }
+        let digits = versions
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok()));
+        let named = String::from_utf8(digits.collect::<Option<Vec<u8>>>().ok_or_else(malformed)?);
+        let named = named.map_err(|_| malformed())?;
+        let versions = named.split(',').filter(|named| !named.is_empty()).map(|named| {
+            let (name, version) = named.split_once('@')?;
+            Some((name.parse::<TableName>().ok()?, version.parse::<u64>().ok()?))
+        });
+        let versions = versions.collect::<Option<BTreeMap<_, _>>>().ok_or_else(malformed)?;
+        Ok((start, AsOf::Versions(versions)))
     }
 }
 
@@ -114,15 +132,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_token_holds_its_offset_and_is_bound_to_the_question() {
-        let binding = PageToken::binding("SELECT 1", "a.b@1");
-        let token = PageToken::encode(300, &binding);
-        assert_eq!(PageToken::offset(&token).unwrap(), 300);
-        assert!(PageToken::check(&token, &binding).is_ok());
-        let other = PageToken::binding("SELECT 1", "a.b@2");
-        assert_eq!(PageToken::check(&token, &other).unwrap_err().kind(), ErrorKind::Conflict);
-        for bad in ["", "x.y", "12", "-1.aa"] {
-            assert_eq!(PageToken::offset(bad).unwrap_err().kind(), ErrorKind::InvalidInput, "{bad}");
+    fn a_page_token_holds_its_offset_and_versions_and_is_bound_to_the_question() {
+        let table = TableVersion { name: "a.b".parse().unwrap(), version: 7, committed_at: None };
+        let token = PageToken::encode(300, std::slice::from_ref(&table), "SELECT 1");
+        let versions = AsOf::Versions(BTreeMap::from([(table.name, 7)]));
+        assert_eq!(PageToken::decode(&token, "SELECT 1").unwrap(), (300, versions));
+        assert_eq!(PageToken::decode(&token, "SELECT 2").unwrap_err().kind(), ErrorKind::Conflict);
+        for bad in ["", "x.y", "12", "-1.aa.bb", "1.2.3.4"] {
+            assert_eq!(PageToken::decode(bad, "SELECT 1").unwrap_err().kind(), ErrorKind::InvalidInput, "{bad}");
         }
     }
 

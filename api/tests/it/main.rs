@@ -9,6 +9,7 @@ mod lake;
 mod metrics;
 mod pushes;
 mod queries;
+mod service;
 mod socket;
 mod streams;
 mod tables;

@@ -58,7 +58,7 @@ pub(super) async fn run(session: &Session, args: SqlArgs) -> anyhow::Result<()> 
 
 async fn statement(console: &mut Console, sql: &str, params: &IndexMap<String, ParamValue>) -> anyhow::Result<()> {
     let begun = Instant::now();
-    console.query(SqlRequest { sql: sql.into(), params: params.clone(), max_rows: None }).await?;
+    console.query(SqlRequest { params: params.clone(), ..SqlRequest::new(sql) }).await?;
     console.tell_time(begun);
     Ok(())
 }

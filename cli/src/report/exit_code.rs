@@ -44,6 +44,7 @@ impl From<ErrorKind> for Exit {
             | ErrorKind::Conflict
             | ErrorKind::Unavailable
             | ErrorKind::LimitExceeded
+            | ErrorKind::Busy
             | ErrorKind::Unsupported
             | ErrorKind::Corrupted
             | ErrorKind::Internal => Self::Failed,

@@ -53,7 +53,12 @@ struct Slot {
 struct SlotState {
     loaded: Option<(DeltaTableState, TableSnapshot)>,
     commits: BTreeMap<u64, CommitSummary>,
+    /// Earlier versions that were asked for, the latest asked last: a reader who pages asks for the same again.
+    past: Vec<TableSnapshot>,
 }
+
+/// Earlier versions of a table that are kept.
+const PAST: usize = 4;
 
 /// A table at one version, for one query. It keeps reading that version whatever is committed meanwhile.
 #[derive(Debug, Clone)]
@@ -119,6 +124,49 @@ impl Catalog {
         let committed_at = slot.commit(&mut state, snapshot.version()).await?.committed_at;
         let (provider, traced) = (snapshot.provider().clone(), snapshot.traced().clone());
         Ok(PinnedTable { version: snapshot.version(), committed_at, def, provider, traced })
+    }
+
+    /// `name` as it was at `version`.
+    ///
+    /// # Errors
+    /// As [`Self::pin`]; [`CatalogError::NoVersion`] where the log does not have that version.
+    pub async fn pin_version(&self, name: &TableName, version: u64) -> Result<PinnedTable> {
+        let def = self.inner.project.table(name).map(|document| document.def.clone());
+        let slot = self.slot(name);
+        let mut state = slot.state.lock().await;
+        let Some(newest) = slot.refresh(&mut state).await? else { return Err(self.absent(name).into()) };
+        let snapshot = if newest.version() == version { newest } else { slot.past(&mut state, version).await? };
+        let committed_at = slot.commit(&mut state, version).await?.committed_at;
+        let (provider, traced) = (snapshot.provider().clone(), snapshot.traced().clone());
+        Ok(PinnedTable { version, committed_at, def, provider, traced })
+    }
+
+    /// `name` as it was at `time`: the newest version that was committed by then.
+    ///
+    /// # Errors
+    /// As [`Self::pin`]; [`CatalogError::NotYet`] where the table was committed to later only.
+    pub async fn pin_at(&self, name: &TableName, time: DateTime<Utc>) -> Result<PinnedTable> {
+        let slot = self.slot(name);
+        let versions: Vec<u64> = slot.log.list(None).await?.versions().collect();
+        let mut first = None;
+        let found = {
+            let mut state = slot.state.lock().await;
+            let mut found = None;
+            // From the newest on, since that is where most questions end. Commits are read once.
+            for version in versions.into_iter().rev() {
+                first = slot.commit(&mut state, version).await?.committed_at;
+                if first.is_some_and(|committed| committed <= time) {
+                    found = Some(version);
+                    break;
+                }
+            }
+            found
+        };
+        match (found, first) {
+            (Some(version), _) => self.pin_version(name, version).await,
+            (None, Some(first)) => Err(CatalogError::NotYet { table: name.clone(), time, first }.into()),
+            (None, None) => Err(self.absent(name).into()),
+        }
     }
 
     /// The newest version of one of Xiangyun's own logs (`quarantine`, `runs`); `None` before the first load.
@@ -329,6 +377,19 @@ impl Slot {
         let snapshot = TableSnapshot::try_new(&self.log, &delta).await?;
         state.loaded = Some((delta, snapshot.clone()));
         Ok(Some(snapshot))
+    }
+
+    /// The table at an earlier version.
+    async fn past(&self, state: &mut SlotState, version: u64) -> Result<TableSnapshot> {
+        let snapshot = match state.past.iter().position(|past| past.version() == version) {
+            Some(known) => state.past.remove(known),
+            None => TableSnapshot::try_new(&self.log, &self.log.load_version(version).await?).await?,
+        };
+        if state.past.len() == PAST {
+            state.past.remove(0);
+        }
+        state.past.push(snapshot.clone());
+        Ok(snapshot)
     }
 
     /// What a commit says about itself; commits never change.

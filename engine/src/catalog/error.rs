@@ -1,5 +1,7 @@
 //! Why a table cannot be read.
 
+use chrono::{DateTime, Utc};
+
 use super::table_name::TableName;
 use crate::error::{BoxError, Classify, ErrorKind};
 
@@ -29,6 +31,16 @@ pub enum CatalogError {
         version: u64,
         /// The versions that there are, as in `0 to 7`.
         range: String,
+    },
+    /// The table did not exist at that time.
+    #[error("`{table}` had no version at {time}")]
+    NotYet {
+        /// The table.
+        table: TableName,
+        /// The time that was asked for.
+        time: DateTime<Utc>,
+        /// When its first version was committed.
+        first: DateTime<Utc>,
     },
     /// A file of the Delta log is not what a writer committed.
     #[error("the log of `{table}` is corrupted: `{file}` {reason}")]
@@ -75,7 +87,9 @@ pub enum CatalogError {
 impl Classify for CatalogError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotLoaded { .. } | Self::Unknown { .. } | Self::NoVersion { .. } => ErrorKind::NotFound,
+            Self::NotLoaded { .. } | Self::Unknown { .. } | Self::NoVersion { .. } | Self::NotYet { .. } => {
+                ErrorKind::NotFound
+            }
             Self::CorruptedLog { .. }
             | Self::EscapingPath { .. }
             | Self::MissingFile { .. }
@@ -93,6 +107,7 @@ impl Classify for CatalogError {
                 Some("restore the file from a backup; nothing is read from this table until then".into())
             }
             Self::NoVersion { range, .. } => Some(format!("versions that there are: {range}")),
+            Self::NotYet { first, .. } => Some(format!("its first version is of {first}")),
             Self::Unreadable { .. } | Self::Unsupported { .. } => None,
         }
     }

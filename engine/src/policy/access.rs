@@ -17,6 +17,12 @@ pub(crate) fn sees_all_queries(principal: &Principal) -> bool {
     principal.class() == PrincipalClass::Operator
 }
 
+/// What a principal sees of the rows of the tables it may read, as a name: who has the same one gets the same answers, and
+/// may be given one that was worked out for another. Everybody sees all rows until filters are declared.
+pub(crate) fn scope(_principal: &Principal) -> &'static str {
+    "all"
+}
+
 /// Why a principal may not add to a table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadRefused {

@@ -5,7 +5,7 @@ mod access;
 use std::sync::Arc;
 
 pub use access::{LoadRefused, check_load};
-pub(crate) use access::{sees, sees_all_queries};
+pub(crate) use access::{scope, sees, sees_all_queries};
 
 /// The class that decides a principal's limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

@@ -9,22 +9,21 @@ use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use uuid::Uuid;
 
-use super::limits::Limits;
+use super::lanes::Lane;
 use super::planner;
-use super::request::SqlRequest;
-use super::result::{QueryResult, TableVersion};
-use super::run::{Ticket, run};
+use super::prepared::{self, Prepared};
+use super::request::{AsOf, SqlRequest};
+use super::result::QueryResult;
+use super::run::Ticket;
 use super::scope::{Data, Resolver, Scope};
 use super::sink::{QueryOutcome, QueryRecord};
+use super::stack::with_room;
 use super::statement::ReadStatement;
 use super::views;
 use crate::catalog::{CommitSummary, TableDetail, TableName, TableSummary};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::policy::{self, Principal, PrincipalClass};
-
-/// Loads may take as long as their data needs; a day is a load that hangs.
-const BATCH_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
 /// The questions of one principal.
 #[derive(Debug, Clone)]
@@ -74,28 +73,68 @@ impl QueryContext {
         request: SqlRequest,
         staged: Vec<(String, Arc<dyn TableProvider>)>,
     ) -> Result<QueryResult> {
-        let ticket = self.ticket(request.sql.clone(), request.max_rows);
+        self.prepare_over(request, None, staged).await?.run().await
+    }
+
+    /// Plans one read-only statement and does not run it: what it reads is known then, and whether the caller has the
+    /// answer already.
+    ///
+    /// # Errors
+    /// As [`Self::sql`]; `Conflict` for a `query_id` that is taken.
+    pub async fn prepare_as(&self, request: SqlRequest, query_id: Option<Uuid>) -> Result<Prepared> {
+        self.prepare_over(request, query_id, Vec::new()).await
+    }
+
+    async fn prepare_over(
+        &self,
+        request: SqlRequest,
+        query_id: Option<Uuid>,
+        staged: Vec<(String, Arc<dyn TableProvider>)>,
+    ) -> Result<Prepared> {
+        let question = format!("{}\n{:?}", request.sql, request.params);
+        let lane = match self.principal.class() {
+            PrincipalClass::Dashboard => Lane::Quick,
+            PrincipalClass::Analyst | PrincipalClass::Batch | PrincipalClass::Operator => Lane::Heavy,
+        };
+        let ticket = self.ticket(request.sql.clone(), query_id, request.max_rows)?;
         let state = self.engine.runtime().session(self.engine.clock().now());
-        match ticket.guard(self.prepare(&state, &request, staged)).await {
-            Ok((plan, tables)) => run(&state, plan, tables, ticket).await,
+        let planned = ticket.guard(self.plan_sql(&state, &request, staged)).await;
+        self.prepared(ticket, state, planned, &question, lane)
+    }
+
+    fn prepared(
+        &self,
+        ticket: Ticket,
+        state: SessionState,
+        planned: Result<(LogicalPlan, Scope)>,
+        question: &str,
+        lane: Lane,
+    ) -> Result<Prepared> {
+        match planned {
+            Ok((plan, Scope { versions: tables, is_pinned, .. })) => {
+                let key = || prepared::key(&plan, question, &tables, ticket.max_rows(), &self.principal);
+                let key = with_room(|| is_pinned.then(key).flatten());
+                let engine = self.engine.clone();
+                Ok(Prepared { engine, state, plan, tables, ticket, lane, key })
+            }
             Err(error) => Err(ticket.fail(error)),
         }
     }
 
-    async fn prepare(
+    async fn plan_sql(
         &self,
         state: &SessionState,
         request: &SqlRequest,
         staged: Vec<(String, Arc<dyn TableProvider>)>,
-    ) -> Result<(LogicalPlan, Vec<TableVersion>)> {
+    ) -> Result<(LogicalPlan, Scope)> {
         let read = ReadStatement::parse(&request.sql, self.engine.limits().sql_bytes)?;
         let mut scope = Scope::default();
         for (name, provider) in staged {
             scope.stage(&name, provider);
         }
-        self.resolver(state).resolve(&read, &mut scope).await?;
+        self.resolver(state, &request.as_of).resolve(&read, &mut scope).await?;
         let plan = planner::plan(state, &scope, read, &request.params)?;
-        Ok((plan, scope.versions))
+        Ok((plan, scope))
     }
 
     /// Runs the plan that `build` makes of `tables`, each pinned to one version, under the same limits as SQL.
@@ -106,30 +145,31 @@ impl QueryContext {
         tables: &[TableName],
         max_rows: Option<usize>,
         build: impl FnOnce(&SessionState, &Scope) -> Result<LogicalPlan> + Send,
-    ) -> Result<QueryResult> {
-        let ticket = self.ticket(statement, max_rows);
+    ) -> Result<Prepared> {
+        let question = statement.clone();
+        let ticket = self.ticket(statement, None, max_rows)?;
         let state = self.engine.runtime().session(self.engine.clock().now());
-        let prepared = ticket.guard(async {
-            let mut scope = Scope::default();
-            self.resolver(&state).resolve_names(tables, &mut scope).await?;
-            let plan = build(&state, &scope)?;
-            super::gate::check_plan(&plan)?;
-            Ok((plan, scope.versions))
-        });
-        match prepared.await {
-            Ok((plan, tables)) => run(&state, plan, tables, ticket).await,
-            Err(error) => Err(ticket.fail(error)),
-        }
+        let planned = ticket
+            .guard(async {
+                let mut scope = Scope::default();
+                self.resolver(&state, &AsOf::Now).resolve_names(tables, &mut scope).await?;
+                let plan = build(&state, &scope)?;
+                super::gate::check_plan(&plan)?;
+                Ok((plan, scope))
+            })
+            .await;
+        // Figures are what screens wait for.
+        self.prepared(ticket, state, planned, &question, Lane::Quick)
     }
 
-    fn resolver<'a>(&'a self, state: &'a SessionState) -> Resolver<'a> {
+    fn resolver<'a>(&'a self, state: &'a SessionState, as_of: &'a AsOf) -> Resolver<'a> {
         let data = Data::Lake(self.engine.catalog());
-        Resolver { project: self.engine.project(), principal: &self.principal, data, state }
+        Resolver { project: self.engine.project(), principal: &self.principal, data, as_of, state }
     }
 
-    fn ticket(&self, statement: String, max_rows: Option<usize>) -> Ticket {
+    fn ticket(&self, statement: String, query_id: Option<Uuid>, max_rows: Option<usize>) -> Result<Ticket> {
         let record = QueryRecord {
-            id: Uuid::now_v7(),
+            id: query_id.unwrap_or_else(Uuid::now_v7),
             principal: self.principal.name().to_owned(),
             statement,
             tables: Vec::new(),
@@ -138,16 +178,7 @@ impl QueryContext {
             rows: 0,
             outcome: QueryOutcome::Cancelled,
         };
-        Ticket::new(record, Arc::clone(self.engine.sink()), &self.limits(), max_rows)
-    }
-
-    /// The class decides: a load is bounded by its data, everyone else by the settings.
-    fn limits(&self) -> Limits {
-        let limits = self.engine.limits().clone();
-        match self.principal.class() {
-            PrincipalClass::Batch => Limits { timeout: BATCH_TIMEOUT, max_rows: 0, ..limits },
-            PrincipalClass::Dashboard | PrincipalClass::Analyst | PrincipalClass::Operator => limits,
-        }
+        Ticket::open(&self.engine, &self.principal, record, max_rows)
     }
 
     /// The tables and views this principal may see, in the order of their names.
@@ -165,7 +196,7 @@ impl QueryContext {
         self.check_visible(name)?;
         let Some(view) = self.engine.project().view(name) else { return self.engine.catalog().detail(name).await };
         let state = self.engine.runtime().session(self.engine.clock().now());
-        let resolver = Resolver { data: Data::Contracts, ..self.resolver(&state) };
+        let resolver = Resolver { data: Data::Contracts, ..self.resolver(&state, &AsOf::Now) };
         let mut scope = Scope::default();
         resolver.resolve_names(std::slice::from_ref(name), &mut scope).await?;
         let schema = scope.source(name).map(|source| source.schema()).unwrap_or_else(|| Arc::new(Schema::empty()));

@@ -44,6 +44,8 @@ pub(crate) enum QueryError {
     UnknownTableFunction { name: String, position: Option<SqlPosition> },
     #[error("`{name}` is a file, and queries read tables only")]
     FileAsTable { name: String, position: Option<SqlPosition> },
+    #[error("`as_of` names `{name}`, which the statement does not read")]
+    AsOfUnread { name: TableName },
     #[error("view `{name}` depends on itself: {path}")]
     ViewCycle { name: TableName, path: String },
     #[error("view `{name}` lies {depth} views deep, and {limit} are allowed: {path}")]
@@ -52,8 +54,16 @@ pub(crate) enum QueryError {
     View { name: TableName, source: Box<Error> },
     #[error("the result has two columns called `{name}`")]
     DuplicateColumn { name: String },
-    #[error("the query did not end within {seconds} s")]
-    Timeout { seconds: u64 },
+    #[error("the query did not end within {seconds} s (`{setting}`)")]
+    Timeout { seconds: u64, setting: &'static str },
+    #[error("the query read more than {limit} bytes from files (`{setting}`)")]
+    ScanLimit { limit: u64, setting: &'static str },
+    #[error("the query was cancelled")]
+    Cancelled,
+    #[error("{running} queries of class `{class}` run and {waiting} wait, and no more may")]
+    QueueFull { class: &'static str, running: usize, waiting: usize },
+    #[error("the result has more than {limit} bytes, and no more are kept (`{setting}`)")]
+    ResultTooLarge { limit: u64, setting: &'static str },
     #[error("the query stopped at a defect: {message}")]
     Panicked { message: String },
     #[error("cannot prepare the query runtime")]
@@ -80,14 +90,19 @@ impl Classify for QueryError {
             | Self::ParameterMissing { .. }
             | Self::ParameterUnknown { .. }
             | Self::ParameterValue { .. } => ErrorKind::InvalidInput,
-            Self::TooLong { .. } | Self::TooDeep { .. } | Self::TooManyOperators { .. } | Self::Timeout { .. } => {
-                ErrorKind::LimitExceeded
-            }
+            Self::TooLong { .. }
+            | Self::TooDeep { .. }
+            | Self::TooManyOperators { .. }
+            | Self::Timeout { .. }
+            | Self::ScanLimit { .. }
+            | Self::ResultTooLarge { .. } => ErrorKind::LimitExceeded,
+            Self::Cancelled => ErrorKind::Cancelled,
+            Self::QueueFull { .. } => ErrorKind::Busy,
             Self::Syntax { .. }
             | Self::DuplicateColumn { .. }
             | Self::Unqualified { .. }
             | Self::UnknownTableFunction { .. } => ErrorKind::Sql,
-            Self::ViewCycle { .. } | Self::ViewTooDeep { .. } => ErrorKind::InvalidInput,
+            Self::ViewCycle { .. } | Self::ViewTooDeep { .. } | Self::AsOfUnread { .. } => ErrorKind::InvalidInput,
             Self::Refused { .. } | Self::NotSupported { .. } | Self::FileAsTable { .. } => ErrorKind::Unsupported,
             Self::UnknownTable { .. } => ErrorKind::NotFound,
             Self::View { source, .. } | Self::Other(source) => source.kind(),
@@ -134,11 +149,25 @@ impl Classify for QueryError {
             Self::FileAsTable { .. } => {
                 "declare the table in tables/*.toml, its file in pipelines/*.toml, and run `xiangyun load`".into()
             }
+            Self::AsOfUnread { .. } => "name the tables that are read, those under its views too".into(),
             Self::ViewCycle { .. } => "let one of these views read tables only".into(),
             Self::ViewTooDeep { .. } => "fold some of these views into one".into(),
             Self::View { source, .. } | Self::Other(source) => return source.hint().map(Into::into),
             Self::DuplicateColumn { name } => format!("name the columns apart with AS, as in `a.{name} AS a_{name}`"),
-            Self::Timeout { .. } => "narrow the query, or raise the setting `limits.timeout_seconds`".into(),
+            Self::Timeout { setting, .. } => format!("narrow the query, or raise the setting `{setting}`"),
+            Self::ScanLimit { setting, .. } => {
+                format!("ask for fewer columns or a shorter time, or raise the setting `{setting}`")
+            }
+            Self::QueueFull { class, .. } => {
+                format!(
+                    "ask again in a moment; the settings are `limits.{class}_concurrent` and `limits.{class}_queued`"
+                )
+            }
+            Self::ResultTooLarge { setting, .. } => {
+                format!(
+                    "aggregate earlier, ask without `wait` to have the rows streamed, or raise the setting `{setting}`"
+                )
+            }
             _ => return None,
         })
     }

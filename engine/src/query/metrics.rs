@@ -7,6 +7,7 @@ use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 
 use super::check::plan_views;
 use super::context::QueryContext;
+use super::request::AsOf;
 use super::scope::{Data, Resolver, Scope, reference};
 use super::translate::from_datafusion;
 use crate::catalog::TableName;
@@ -32,7 +33,7 @@ pub(crate) async fn compile(project: &Project, state: &SessionState, diagnostics
         shapes.insert(table.def.name.clone(), shape);
     }
     let principal = Principal::system();
-    let resolver = Resolver { project, principal: &principal, data: Data::Contracts, state };
+    let resolver = Resolver { project, principal: &principal, data: Data::Contracts, as_of: &AsOf::Now, state };
     for (name, schema) in plan_views(project, state, diagnostics).await {
         let mut scope = Scope::default();
         // A view that planned resolves.
@@ -68,6 +69,8 @@ impl QueryContext {
                 planned = Some(answer);
                 Ok(plan)
             })
+            .await?
+            .run()
             .await?;
         let planned = planned.ok_or_else(|| Error::new(ErrorKind::Internal, "a metric ran without a plan"))?;
         Ok(MetricAnswer {

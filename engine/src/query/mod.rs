@@ -1,20 +1,30 @@
 //! Queries for one principal: the read-only gate, limits, cancellation, result streams.
 //!
-//! A statement passes, in this order: `statement` (size, one statement, reading only), `scope` (names become
-//! tables, each pinned to one version, by way of `policy`), `planner` (a logical plan, parameters bound),
-//! `gate` (the plan holds reading nodes only), `run` (deadline, row limit, stream).
+//! A statement passes, in this order: `registry` (it is known by its id from here on), `statement` (size, one statement,
+//! reading only), `scope` (names become tables, each pinned to one version, by way of `policy`), `planner` (a logical
+//! plan, parameters bound), `gate` (the plan holds reading nodes only), `prepared` (does the caller, or the `cache`, have
+//! the answer already?), `admission` (a slot of its class), `run` (deadline, limits, stream). `kept` runs statements while
+//! nobody waits.
 
+mod admission;
 mod bounds;
+mod cache;
 mod check;
 mod context;
 mod error;
 mod gate;
 mod hidden;
 mod information_schema;
+mod kept;
+mod lanes;
 mod limits;
 mod metrics;
 mod parameters;
 mod planner;
+mod pool;
+mod prepared;
+mod profile;
+mod registry;
 mod request;
 mod result;
 mod run;
@@ -27,10 +37,19 @@ mod stop;
 mod translate;
 mod views;
 
+pub(crate) use admission::Admission;
+pub use cache::CacheUse;
+pub(crate) use cache::ResultCache;
 pub use context::{FunctionDoc, QueryContext};
-pub use limits::Limits;
+pub(crate) use kept::Kept;
+pub use kept::{KeptResult, ResultChunk, Submission};
+pub use limits::{ClassLimits, KeptLimits, Limits};
 pub(crate) use metrics::{Compiled, compile};
-pub use request::{ParamValue, SqlRequest};
+pub use prepared::Prepared;
+pub use profile::{ProfileNode, Scanned};
+pub(crate) use registry::Registry;
+pub use registry::{QueryFailure, QueryInfo, QueryState};
+pub use request::{AsOf, ParamValue, SqlRequest};
 pub use result::{QueryResult, QueryStatus, TableVersion};
 pub(crate) use runtime::Runtime;
 pub use sink::{LogQueries, QueryOutcome, QueryRecord, QuerySink};

@@ -1,6 +1,11 @@
 //! What is asked.
 
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
+
+use crate::catalog::TableName;
 
 /// A typed value for a named parameter, `{name:Type}` in the SQL; bound, never spliced.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -18,6 +23,19 @@ pub enum ParamValue {
     Text(String),
 }
 
+/// Which versions of tables a statement reads.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
+pub enum AsOf {
+    /// The newest ones.
+    #[default]
+    Now,
+    /// Those that were the newest at this time.
+    Time(DateTime<Utc>),
+    /// These, and the newest ones of tables that are not named.
+    Versions(BTreeMap<TableName, u64>),
+}
+
 /// One statement for one principal.
 #[derive(Debug, Clone, Default)]
 pub struct SqlRequest {
@@ -25,6 +43,8 @@ pub struct SqlRequest {
     pub sql: String,
     /// Values of the named parameters.
     pub params: IndexMap<String, ParamValue>,
+    /// Which versions of its tables are read; the newest unless said.
+    pub as_of: AsOf,
     /// Rows at the most; past it the result ends and says that it was truncated. None: the principal's own limit.
     pub max_rows: Option<usize>,
 }

@@ -12,6 +12,7 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use uuid::Uuid;
 
+use super::cache::CacheUse;
 use crate::catalog::TableName;
 use crate::error::Result;
 
@@ -73,6 +74,8 @@ pub struct QueryResult {
     pub tables: Vec<TableVersion>,
     /// Counters, to be read after the end.
     pub status: Arc<QueryStatus>,
+    /// What the cache of results had to do with it.
+    pub cache: CacheUse,
     pub(crate) batches: BoxStream<'static, Result<RecordBatch>>,
 }
 

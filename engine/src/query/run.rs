@@ -5,53 +5,107 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use arrow::array::ArrayRef;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::DataFusionError;
-use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SessionState;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::physical_plan::execute_stream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt};
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Interval, Sleep};
+use tokio_util::sync::WaitForCancellationFutureOwned;
+use uuid::Uuid;
 
+use super::admission::Slot;
+use super::cache::CacheUse;
 use super::error::QueryError;
-use super::limits::Limits;
+use super::lanes::Lane;
+use super::limits::Allowed;
+use super::pool::{QueryPool, with_pool};
+use super::registry::Entry;
 use super::result::{QueryResult, QueryStatus, TableVersion};
 use super::sink::{QueryOutcome, QueryRecord, QuerySink};
 use super::stack::{Roomy, with_room};
 use super::stop::{Stop, stoppable};
 use super::translate::from_datafusion;
-use crate::error::{Error, Result};
+use crate::engine::Engine;
+use crate::error::{Error, ErrorKind, Result};
+use crate::policy::{Principal, PrincipalClass};
+
+/// How often is looked at how much a query has read.
+const SCAN_WATCH: Duration = Duration::from_millis(50);
 
 /// Identity and limits of one query while it runs.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     record: Option<QueryRecord>,
+    entry: Arc<Entry>,
+    class: PrincipalClass,
     sink: Arc<dyn QuerySink>,
     started: Instant,
     stop: Arc<Stop>,
+    allowed: Allowed,
     max_rows: Option<usize>,
+    /// Given back when the query ends.
+    slot: Slot,
 }
 
 impl Ticket {
-    /// Starts the clock. A `max_rows` of the request counts before that of the limits.
-    pub(crate) fn new(record: QueryRecord, sink: Arc<dyn QuerySink>, limits: &Limits, max_rows: Option<usize>) -> Self {
-        let max_rows = max_rows.or((limits.max_rows > 0).then_some(limits.max_rows));
+    /// Starts the clock and enters the query among those that are known. A `max_rows` of the request counts before that
+    /// of the limits.
+    ///
+    /// # Errors
+    /// `Conflict` for an id that is taken.
+    pub(crate) fn open(
+        engine: &Engine,
+        principal: &Principal,
+        record: QueryRecord,
+        max_rows: Option<usize>,
+    ) -> Result<Self> {
+        let allowed = engine.limits().of_query(principal.class());
+        let max_rows = max_rows.or((allowed.max_rows > 0).then_some(allowed.max_rows));
         let started = Instant::now();
-        let stop = Arc::new(Stop::new(started, limits.timeout));
-        Self { record: Some(record), sink, started, stop, max_rows }
+        let stop = Arc::new(Stop::new(started, allowed.timeout, allowed.timeout_setting));
+        let (id, at) = (record.id, record.started_at);
+        let entry = Arc::new(Entry::new(id, principal, &record.statement, at, started, Arc::clone(&stop)));
+        engine.registry().enter(&entry)?;
+        let (sink, class) = (Arc::clone(engine.sink()), principal.class());
+        let slot = Slot::default();
+        Ok(Self { record: Some(record), entry, class, sink, started, stop, allowed, max_rows, slot })
+    }
+
+    /// The query's id.
+    pub(crate) fn id(&self) -> Uuid {
+        self.entry.id
+    }
+
+    /// Rows that are handed out at the most.
+    pub(crate) fn max_rows(&self) -> Option<usize> {
+        self.max_rows
+    }
+
+    /// What is known of the query.
+    pub(crate) fn entry(&self) -> &Arc<Entry> {
+        &self.entry
     }
 
     /// Bounds the time of `work`, which is done before there is a stream, and turns its panics into errors.
     pub(crate) async fn guard<T>(&self, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
         let guarded = AssertUnwindSafe(Roomy::new(work)).catch_unwind();
-        match tokio::time::timeout_at(self.stop.deadline(), guarded).await {
+        let ended = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Err(QueryError::Cancelled.into()),
+            ended = tokio::time::timeout_at(self.stop.deadline(), guarded) => ended,
+        };
+        match ended {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => Err(panicked(panic.as_ref())),
             Err(_) => Err(self.stop.timed_out()),
@@ -59,8 +113,10 @@ impl Ticket {
     }
 
     /// Stops what still runs, and hands the record over, once.
-    fn close(&mut self, rows: u64, outcome: QueryOutcome) {
+    pub(crate) fn close(&mut self, rows: u64, outcome: QueryOutcome, error: Option<&Error>) {
         self.stop.ask();
+        self.slot = Slot::default();
+        let outcome = self.entry.ended(outcome, error);
         if let Some(mut record) = self.record.take() {
             record.rows = rows;
             record.outcome = outcome;
@@ -71,60 +127,123 @@ impl Ticket {
 
     /// Ends a query that failed before it had rows.
     pub(crate) fn fail(mut self, error: Error) -> Error {
-        self.close(0, QueryOutcome::Failed(error.kind()));
+        self.close(0, outcome_of(&error), Some(&error));
         error
+    }
+}
+
+/// How a query ends that fails with `error`.
+fn outcome_of(error: &Error) -> QueryOutcome {
+    match error.kind() {
+        ErrorKind::Cancelled => QueryOutcome::Cancelled,
+        kind => QueryOutcome::Failed(kind),
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
         // Whoever asked went away while the query was being planned.
-        self.close(0, QueryOutcome::Cancelled);
+        self.close(0, QueryOutcome::Cancelled, None);
     }
 }
 
-/// Plans the execution of `plan` and starts it.
+/// Waits for a slot of the class, plans the execution of `plan` and starts it.
 pub(crate) async fn run(
+    engine: &Engine,
     state: &SessionState,
     plan: LogicalPlan,
     tables: Vec<TableVersion>,
     mut ticket: Ticket,
+    lane: Lane,
 ) -> Result<QueryResult> {
-    let started = ticket.guard(start(state, plan, ticket.max_rows, &ticket.stop)).await;
+    let entered = ticket.guard(async { Ok(engine.admission().enter(ticket.class).await?) }).await;
+    match entered {
+        Ok(slot) => ticket.slot = slot,
+        Err(error) => return Err(ticket.fail(error)),
+    }
+    let started = ticket.guard(start(engine, state, plan, &ticket, lane)).await;
     let (stream, schema) = match started {
         Ok(started) => started,
         Err(error) => return Err(ticket.fail(error)),
     };
+    let status = Arc::new(QueryStatus::default());
+    let rows = |ticket: Ticket, status| Rows {
+        input: Some(stream),
+        deadline: Box::pin(tokio::time::sleep_until(ticket.stop.deadline())),
+        cancelled: Box::pin(ticket.stop.cancelled()),
+        watch: (ticket.allowed.scan_bytes > 0).then(|| tokio::time::interval(SCAN_WATCH)),
+        left: ticket.max_rows,
+        schema: Arc::clone(&schema),
+        status,
+        ticket,
+        _engine: engine.clone(),
+    };
+    Ok(handed_out(ticket, Arc::clone(&schema), tables, status, |ticket, status| rows(ticket, status).boxed()))
+}
+
+/// A result whose rows are there already.
+pub(crate) fn replayed(
+    ticket: Ticket,
+    schema: SchemaRef,
+    tables: Vec<TableVersion>,
+    status: Arc<QueryStatus>,
+    rows: BoxStream<'static, Result<RecordBatch>>,
+) -> QueryResult {
+    let mut result = handed_out(ticket, schema, tables, status, |mut ticket, status| {
+        let mut rows = rows;
+        futures::stream::poll_fn(move |cx| {
+            let next = std::task::ready!(rows.poll_next_unpin(cx));
+            if next.is_none() {
+                let truncated = status.is_truncated();
+                let outcome = if truncated { QueryOutcome::Truncated } else { QueryOutcome::Succeeded };
+                ticket.close(status.rows(), outcome, None);
+            }
+            Poll::Ready(next)
+        })
+        .boxed()
+    });
+    result.cache = CacheUse::Hit;
+    result
+}
+
+fn handed_out(
+    mut ticket: Ticket,
+    schema: SchemaRef,
+    tables: Vec<TableVersion>,
+    status: Arc<QueryStatus>,
+    rows: impl FnOnce(Ticket, Arc<QueryStatus>) -> BoxStream<'static, Result<RecordBatch>>,
+) -> QueryResult {
     if let Some(record) = &mut ticket.record {
         record.tables.clone_from(&tables);
     }
-    let id = ticket.record.as_ref().map_or_else(uuid::Uuid::nil, |record| record.id);
-    let status = Arc::new(QueryStatus::default());
-    let rows = Rows {
-        input: Some(stream),
-        deadline: Box::pin(tokio::time::sleep_until(ticket.stop.deadline())),
-        left: ticket.max_rows,
-        schema: Arc::clone(&schema),
-        status: Arc::clone(&status),
-        ticket,
-    };
-    Ok(QueryResult { id, schema, tables, status, batches: rows.boxed() })
+    ticket.entry.hands_out(Arc::clone(&status), tables.clone());
+    let id = ticket.id();
+    let batches = rows(ticket, Arc::clone(&status));
+    QueryResult { id, schema, tables, status, cache: CacheUse::Bypass, batches }
 }
 
 async fn start(
+    engine: &Engine,
     state: &SessionState,
     plan: LogicalPlan,
-    max_rows: Option<usize>,
-    stop: &Arc<Stop>,
+    ticket: &Ticket,
+    lane: Lane,
 ) -> Result<(SendableRecordBatchStream, SchemaRef)> {
     let schema = plain_schema(plan.schema().as_arrow());
     if let Some(name) = first_duplicate(&schema) {
         return Err(QueryError::DuplicateColumn { name: name.to_owned() }.into());
     }
-    let plan = limited(plan, max_rows).map_err(|error| from_datafusion(&error))?;
+    let plan = limited(plan, ticket.max_rows).map_err(|error| from_datafusion(&error))?;
     let physical = state.create_physical_plan(&plan).await.map_err(|error| from_datafusion(&error))?;
-    let physical = stoppable(physical, stop).map_err(|error| from_datafusion(&error))?;
-    let stream = execute_stream(physical, state.task_ctx()).map_err(|error| from_datafusion(&error))?;
+    let physical = stoppable(physical, &ticket.stop).map_err(|error| from_datafusion(&error))?;
+    let shared = Arc::clone(&state.runtime_env().memory_pool);
+    let pool = Arc::new(QueryPool::new(shared, ticket.allowed.memory_bytes, ticket.allowed.memory_setting));
+    let context = TaskContext::from(state).with_runtime(Arc::new(with_pool(state.runtime_env(), &pool)));
+    ticket.entry.runs(Arc::clone(&physical), pool);
+    // What operators spawn, they spawn where they are polled.
+    let threads = engine.runtime().lanes().handle(lane);
+    let _entered = threads.as_ref().map(|threads| threads.enter());
+    let stream = execute_stream(physical, Arc::new(context)).map_err(|error| from_datafusion(&error))?;
     Ok((detached(stream), schema))
 }
 
@@ -200,25 +319,49 @@ struct Rows {
     /// None once the stream ended, in whatever way.
     input: Option<SendableRecordBatchStream>,
     deadline: Pin<Box<Sleep>>,
+    /// Somebody else may take the query back.
+    cancelled: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// When to look how much was read, where that is limited.
+    watch: Option<Interval>,
     /// Rows that may still be handed out.
     left: Option<usize>,
     schema: SchemaRef,
     status: Arc<QueryStatus>,
     ticket: Ticket,
+    /// Keeps the threads that the operators run on.
+    _engine: Engine,
 }
 
 impl Rows {
-    fn end(&mut self, outcome: QueryOutcome) {
+    fn end(&mut self, outcome: QueryOutcome, error: Option<&Error>) {
         with_room(|| self.input = None);
         if matches!(outcome, QueryOutcome::Succeeded | QueryOutcome::Truncated) {
             self.status.set_complete();
         }
-        self.ticket.close(self.status.rows(), outcome);
+        self.ticket.close(self.status.rows(), outcome, error);
     }
 
     fn fail(&mut self, error: Error) -> Poll<Option<Result<RecordBatch>>> {
-        self.end(QueryOutcome::Failed(error.kind()));
+        self.end(outcome_of(&error), Some(&error));
         Poll::Ready(Some(Err(error)))
+    }
+
+    /// Why the query may not go on, whatever its operators do; looked at whenever one of its clocks says so.
+    fn interrupted(&mut self, cx: &mut Context<'_>) -> Option<Error> {
+        if self.cancelled.as_mut().poll(cx).is_ready() {
+            return Some(QueryError::Cancelled.into());
+        }
+        if self.deadline.as_mut().poll(cx).is_ready() {
+            return Some(self.ticket.stop.timed_out());
+        }
+        let watch = self.watch.as_mut()?;
+        let mut is_time = false;
+        while watch.poll_tick(cx).is_ready() {
+            is_time = true;
+        }
+        let (limit, setting) = (self.ticket.allowed.scan_bytes, self.ticket.allowed.scan_setting);
+        let is_over = is_time && self.ticket.entry.scanned().bytes > limit;
+        is_over.then(|| QueryError::ScanLimit { limit, setting }.into())
     }
 
     /// Cuts the batch at the row limit; `None` when nothing of it may be handed out.
@@ -240,20 +383,22 @@ impl Stream for Rows {
         let this = &mut *self;
         loop {
             if this.status.is_truncated() && this.input.is_some() {
-                this.end(QueryOutcome::Truncated);
+                this.end(QueryOutcome::Truncated, None);
             }
-            let Some(input) = &mut this.input else { return Poll::Ready(None) };
-            if this.deadline.as_mut().poll(cx).is_ready() {
-                let error = this.ticket.stop.timed_out();
+            if this.input.is_none() {
+                return Poll::Ready(None);
+            }
+            if let Some(error) = this.interrupted(cx) {
                 return this.fail(error);
             }
+            let Some(input) = &mut this.input else { return Poll::Ready(None) };
             // A panic that only ended the stream would make half an answer look whole.
             let polled = std::panic::catch_unwind(AssertUnwindSafe(|| input.poll_next_unpin(cx)));
             let batch = match polled {
                 Err(panic) => return this.fail(panicked(panic.as_ref())),
                 Ok(Poll::Pending) => return Poll::Pending,
                 Ok(Poll::Ready(None)) => {
-                    this.end(QueryOutcome::Succeeded);
+                    this.end(QueryOutcome::Succeeded, None);
                     return Poll::Ready(None);
                 }
                 Ok(Poll::Ready(Some(Err(error)))) => return this.fail(from_datafusion(&error)),
@@ -277,6 +422,6 @@ impl Stream for Rows {
 impl Drop for Rows {
     fn drop(&mut self) {
         let rows = self.status.rows();
-        self.ticket.close(rows, QueryOutcome::Cancelled);
+        self.ticket.close(rows, QueryOutcome::Cancelled, None);
     }
 }

@@ -23,6 +23,7 @@ use url::Url;
 use super::bounds;
 use super::context::FunctionDoc;
 use super::error::QueryError;
+use super::lanes::Lanes;
 use super::limits::Limits;
 
 /// The catalog's name in `information_schema` and in three-part names.
@@ -37,6 +38,7 @@ const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).expect("three is not 
 pub(crate) struct Runtime {
     template: SessionState,
     domain_functions: Vec<FunctionDoc>,
+    lanes: Lanes,
     /// Keeps the folder that queries spill to.
     _scratch: Option<Arc<Scratch>>,
 }
@@ -84,7 +86,8 @@ impl Runtime {
             .with_window_functions(SessionStateDefaults::default_window_functions())
             .with_table_functions(tables.into_iter().map(|table| (table.name().to_owned(), table)).collect())
             .build();
-        Ok(Self { template, domain_functions, _scratch: scratch.ok() })
+        let lanes = Lanes::new(limits.target_partitions);
+        Ok(Self { template, domain_functions, lanes, _scratch: scratch.ok() })
     }
 
     /// A session of its own for one query that starts at `now`.
@@ -99,6 +102,11 @@ impl Runtime {
     /// Memory, spill space and stores.
     pub(crate) fn env(&self) -> &RuntimeEnv {
         self.template.runtime_env()
+    }
+
+    /// Threads that queries run on.
+    pub(crate) fn lanes(&self) -> &Lanes {
+        &self.lanes
     }
 
     /// The functions that DataFusion does not bring, in the order of their names.

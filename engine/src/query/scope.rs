@@ -18,6 +18,7 @@ use indexmap::IndexMap;
 use super::error::QueryError;
 use super::information_schema::{self, INFORMATION_SCHEMA};
 use super::planner::{self, Sources, local};
+use super::request::AsOf;
 use super::result::TableVersion;
 use super::statement::ReadStatement;
 use super::translate::from_datafusion;
@@ -49,11 +50,11 @@ pub(crate) struct Resolver<'a> {
     pub(crate) project: &'a Project,
     pub(crate) principal: &'a Principal,
     pub(crate) data: Data<'a>,
+    pub(crate) as_of: &'a AsOf,
     pub(crate) state: &'a SessionState,
 }
 
 /// The tables of one query, pinned.
-#[derive(Default)]
 pub(crate) struct Scope {
     /// By the name that statements use.
     pub(crate) sources: Sources,
@@ -61,11 +62,20 @@ pub(crate) struct Scope {
     pub(crate) traced: Sources,
     /// Tables with a version, in the order of their names.
     pub(crate) versions: Vec<TableVersion>,
+    /// Everything has a version: nothing is staged, or told by the platform of itself.
+    pub(crate) is_pinned: bool,
+}
+
+impl Default for Scope {
+    fn default() -> Self {
+        Self { sources: Sources::new(), traced: Sources::new(), versions: Vec::new(), is_pinned: true }
+    }
 }
 
 impl Scope {
     /// Adds a table under a bare name, for rows that are in no table yet.
     pub(crate) fn stage(&mut self, name: &str, provider: Arc<dyn TableProvider>) {
+        self.is_pinned = false;
         self.sources.insert(TableReference::bare(name), provider_as_source(provider));
     }
 
@@ -112,7 +122,21 @@ impl Resolver<'_> {
                 }
             }
             Data::Lake(catalog) => {
-                let pins = reached.tables.keys().map(|name| catalog.pin(name));
+                let pins = reached.tables.keys().map(|name| async move {
+                    match self.as_of {
+                        AsOf::Now => catalog.pin(name).await,
+                        AsOf::Time(time) => catalog.pin_at(name, *time).await,
+                        AsOf::Versions(versions) => match versions.get(name) {
+                            Some(version) => catalog.pin_version(name, *version).await,
+                            None => catalog.pin(name).await,
+                        },
+                    }
+                });
+                if let AsOf::Versions(versions) = self.as_of
+                    && let Some(name) = versions.keys().find(|name| !reached.tables.contains_key(*name))
+                {
+                    return Err(QueryError::AsOfUnread { name: name.clone() });
+                }
                 let pinned = futures::future::join_all(pins).await;
                 for ((name, undeclared), pin) in reached.tables.into_iter().zip(pinned) {
                     let pin = match (pin, undeclared) {
@@ -127,6 +151,7 @@ impl Resolver<'_> {
                 }
             }
         }
+        scope.is_pinned &= reached.system.is_empty() && !reached.information_schema;
         for table in &reached.system {
             let provider: Arc<dyn TableProvider> = match self.data {
                 Data::Lake(catalog) => catalog.system_table(*table, self.principal).await?,

@@ -16,6 +16,8 @@ pub enum QueryOutcome {
     Succeeded,
     /// Its rows were handed out up to the row limit.
     Truncated,
+    /// It was not run: the caller has the rows already.
+    Unchanged,
     /// It failed.
     Failed(ErrorKind),
     /// Its reader went away.

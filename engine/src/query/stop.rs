@@ -22,22 +22,27 @@ use datafusion::physical_plan::joins::{
     CrossJoinExec, HashJoinExec, NestedLoopJoinExec, NestedLoopJoinExecBuilder, SortMergeJoinExec,
 };
 use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::error::QueryError;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 
 /// Whether a query should go on.
 #[derive(Debug)]
 pub(crate) struct Stop {
     asked: AtomicBool,
+    cancelled: CancellationToken,
     deadline: Instant,
     timeout: Duration,
+    /// Name of the limit that `timeout` is.
+    setting: &'static str,
 }
 
 impl Stop {
-    /// A query that began at `started` and may take `timeout`.
-    pub(crate) fn new(started: Instant, timeout: Duration) -> Self {
-        Self { asked: AtomicBool::new(false), deadline: started + timeout, timeout }
+    /// A query that began at `started` and may take `timeout`, as the limit called `setting` says.
+    pub(crate) fn new(started: Instant, timeout: Duration, setting: &'static str) -> Self {
+        let (asked, cancelled) = (AtomicBool::new(false), CancellationToken::new());
+        Self { asked, cancelled, deadline: started + timeout, timeout, setting }
     }
 
     /// When the query must have ended.
@@ -50,15 +55,25 @@ impl Stop {
         self.asked.store(true, Ordering::Relaxed);
     }
 
+    /// Somebody takes the query back: whoever waits for its rows is told.
+    pub(crate) fn cancel(&self) {
+        self.ask();
+        self.cancelled.cancel();
+    }
+
+    /// Ends when somebody takes the query back.
+    pub(crate) fn cancelled(&self) -> WaitForCancellationFutureOwned {
+        self.cancelled.clone().cancelled_owned()
+    }
+
     /// What a query past its deadline fails with.
     pub(crate) fn timed_out(&self) -> Error {
-        QueryError::Timeout { seconds: self.timeout.as_secs() }.into()
+        QueryError::Timeout { seconds: self.timeout.as_secs(), setting: self.setting }.into()
     }
 
     fn check(&self) -> Result<()> {
         if self.asked.load(Ordering::Relaxed) {
-            let cancelled = Error::new(ErrorKind::Cancelled, "the query was cancelled");
-            return Err(DataFusionError::External(Box::new(cancelled)));
+            return Err(DataFusionError::External(Box::new(Error::from(QueryError::Cancelled))));
         }
         if Instant::now() >= self.deadline {
             return Err(DataFusionError::External(Box::new(self.timed_out())));

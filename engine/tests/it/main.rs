@@ -8,5 +8,6 @@ mod lake;
 mod limits;
 mod panics;
 mod records;
+mod service;
 mod slt;
 mod support;

@@ -46,6 +46,7 @@ pub fn query_records_batch(records: &[QueryRecord]) -> Result<RecordBatch> {
     let outcome = |record: &QueryRecord| match record.outcome {
         QueryOutcome::Succeeded => "succeeded",
         QueryOutcome::Truncated => "truncated",
+        QueryOutcome::Unchanged => "unchanged",
         QueryOutcome::Failed(_) => "failed",
         QueryOutcome::Cancelled => "cancelled",
     };

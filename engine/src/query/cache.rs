@@ -1,0 +1,125 @@
+//! Small results, kept in memory for those who ask the same of the same versions. A key covers everything that decides a
+//! result, so nothing is ever removed because it became wrong: a commit makes new keys.
+
+use std::sync::Arc;
+use std::task::Poll;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, ready};
+use moka::sync::Cache;
+
+use super::result::QueryStatus;
+use crate::error::Result;
+
+/// What a result is known by: see [`super::prepared`].
+pub(crate) type ResultKey = [u8; 32];
+
+/// One result takes no more than this part of the memory.
+const LARGEST_PART: u64 = 32;
+
+/// What the cache had to do with a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheUse {
+    /// The rows come from it.
+    Hit,
+    /// It did not have them; it will, if they are not too many.
+    Miss,
+    /// It was not asked: the result depends on more than tables, or there is no cache.
+    Bypass,
+}
+
+/// A whole result.
+#[derive(Debug)]
+pub(crate) struct CachedResult {
+    pub(crate) schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+    truncated: bool,
+    bytes: u32,
+}
+
+/// Results by key, the least used removed first.
+#[derive(Debug)]
+pub(crate) struct ResultCache {
+    results: Option<Cache<ResultKey, Arc<CachedResult>>>,
+    largest: u64,
+}
+
+impl ResultCache {
+    /// Of so many bytes; 0: none.
+    pub(crate) fn new(bytes: u64) -> Self {
+        let cache = || {
+            let weigh = |_: &ResultKey, result: &Arc<CachedResult>| result.bytes;
+            Cache::builder().max_capacity(bytes).weigher(weigh).build()
+        };
+        Self { results: (bytes > 0).then(cache), largest: bytes / LARGEST_PART }
+    }
+
+    pub(crate) fn get(&self, key: &ResultKey) -> Option<Arc<CachedResult>> {
+        self.results.as_ref()?.get(key)
+    }
+
+    /// Whether results are kept at all.
+    pub(crate) fn is_on(&self) -> bool {
+        self.results.is_some()
+    }
+}
+
+impl CachedResult {
+    /// Its rows, once more.
+    pub(crate) fn replay(self: &Arc<Self>, status: &Arc<QueryStatus>) -> BoxStream<'static, Result<RecordBatch>> {
+        let (result, status) = (Arc::clone(self), Arc::clone(status));
+        if result.truncated {
+            status.set_truncated();
+        }
+        let mut next = 0;
+        stream::poll_fn(move |_| {
+            let batch = result.batches.get(next).cloned();
+            next += 1;
+            match &batch {
+                Some(batch) => status.add_rows(batch.num_rows() as u64),
+                None => status.set_complete(),
+            }
+            Poll::Ready(batch.map(Ok))
+        })
+        .boxed()
+    }
+}
+
+/// Hands the rows on, and keeps them under `key` where they came to their end and are not too many.
+pub(crate) fn keeping(
+    cache: Arc<ResultCache>,
+    key: ResultKey,
+    schema: SchemaRef,
+    status: Arc<QueryStatus>,
+    mut rows: BoxStream<'static, Result<RecordBatch>>,
+) -> BoxStream<'static, Result<RecordBatch>> {
+    let (mut kept, mut bytes) = (Some(Vec::new()), 0_u64);
+    stream::poll_fn(move |cx| {
+        let next = ready!(rows.poll_next_unpin(cx));
+        match &next {
+            Some(Ok(batch)) => {
+                // What one row of it keeps alive may be large, and counts.
+                bytes += batch.get_array_memory_size() as u64;
+                if bytes > cache.largest {
+                    kept = None;
+                }
+                if let Some(kept) = &mut kept {
+                    kept.push(batch.clone());
+                }
+            }
+            Some(Err(_)) => kept = None,
+            None => {
+                if let (Some(batches), Some(results), true) = (kept.take(), &cache.results, status.is_complete()) {
+                    let bytes = u32::try_from(bytes + 512).unwrap_or(u32::MAX);
+                    let truncated = status.is_truncated();
+                    let result = CachedResult { schema: Arc::clone(&schema), batches, truncated, bytes };
+                    results.insert(key, Arc::new(result));
+                }
+            }
+        }
+        Poll::Ready(next)
+    })
+    .boxed()
+}
