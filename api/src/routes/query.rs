@@ -7,28 +7,44 @@ use axum::response::Response;
 use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Map;
+use utoipa::ToSchema;
 use xiangyun_engine::query::{ParamValue, SqlRequest};
 use xiangyun_engine::{Error, ErrorKind, Principal};
 
 use crate::auth::Caller;
 use crate::error::ApiError;
+use crate::openapi::{Body, QueryReply, Reading, Rows, RowsParams, SqlParams, Store, Usual};
 use crate::params::Params;
 use crate::reply::{self, ReplyFormat};
 use crate::state::AppState;
 
 /// The body of `POST /v1/query`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct QueryBody {
     /// One statement.
+    #[schema(example = "SELECT {n:Int64} AS n")]
     sql: String,
-    /// Values of its named parameters.
+    /// Values of its named parameters, which are written `{name:Type}`: null, true, 1, 1.5 or a text.
     #[serde(default)]
+    #[schema(value_type = Object, example = json!({"n": 1}))]
     params: IndexMap<String, ParamValue>,
     /// Rows at the most.
+    #[schema(value_type = Option<u64>)]
     limit: Option<usize>,
 }
 
+#[utoipa::path(
+    post,
+    path = "/v1/query",
+    tag = "queries",
+    operation_id = "query",
+    summary = "Runs one read-only statement",
+    params(RowsParams),
+    request_body = QueryBody,
+    responses(Rows<QueryReply>, Usual, Store, Reading, Body),
+    extensions(("x-zh" = json!("执行一条只读 SQL")))
+)]
 pub(super) async fn by_body(
     Caller(principal): Caller,
     State(state): State<AppState>,
@@ -43,6 +59,16 @@ pub(super) async fn by_body(
 }
 
 /// For browsers and spreadsheets, which cannot send a body.
+#[utoipa::path(
+    get,
+    path = "/v1/query",
+    tag = "queries",
+    operation_id = "query_by_address",
+    summary = "Runs one read-only statement that stands in the address",
+    params(SqlParams, RowsParams),
+    responses(Rows<QueryReply>, Usual, Store, Reading),
+    extensions(("x-zh" = json!("以地址参数执行一条只读 SQL")))
+)]
 pub(super) async fn by_address(
     Caller(principal): Caller,
     State(state): State<AppState>,
