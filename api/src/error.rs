@@ -6,6 +6,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 use xiangyun_engine::{Error, ErrorKind};
 
 /// Media type of every error.
@@ -26,24 +27,34 @@ pub struct ApiError {
     position: Option<Position>,
 }
 
-#[derive(Debug, Clone, Serialize)]
-struct Position {
+/// A place in an SQL text, both counted from 1.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct Position {
     line: u64,
     column: u64,
 }
 
-/// The body of an error.
-#[derive(Serialize)]
-struct Problem<'a> {
+/// The body of every error (RFC 9457).
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Problem<'a> {
+    /// `about:blank`: `code` says more.
     r#type: &'static str,
+    /// The status in words.
     title: &'a str,
+    /// The status.
     status: u16,
+    /// The stable code, as in `sql_error`.
     code: &'a str,
+    /// What happened.
     detail: &'a str,
+    /// The request's name in the server's log.
     request_id: &'a str,
+    /// The same request may succeed later.
     retryable: bool,
+    /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
+    /// The place in the SQL.
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<&'a Position>,
 }

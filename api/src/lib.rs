@@ -4,6 +4,7 @@ pub mod auth;
 pub mod encode;
 mod error;
 mod layer;
+mod openapi;
 mod params;
 mod reply;
 mod routes;

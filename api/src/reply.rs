@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use xiangyun_engine::query::{CacheUse, Prepared, QueryResult, TableVersion};
 use xiangyun_engine::{Error, ErrorKind};
 
-use crate::encode::{EncodeOptions, Encoder, Ending, Format, encoder};
+use crate::encode::{EncodeOptions, Encoder, Ending, Format, encoder, end_apart};
 use crate::error::ApiError;
 use crate::params::Params;
 
@@ -36,12 +36,8 @@ pub(crate) struct ReplyFormat {
 impl ReplyFormat {
     /// From `format`, `numbers`, `bom` and `formulas`, and from `Accept` where `format` is not given.
     pub(crate) fn choose(params: &mut Params, headers: &HeaderMap) -> Result<Self, ApiError> {
-        let format = match params.text("format")? {
-            Some(name) => name.parse().map_err(|_| not_acceptable(&name))?,
-            None => accepted(headers)?,
-        };
         Ok(Self {
-            format,
+            format: Self::format(params, headers)?,
             native_numbers: flag(params, "numbers", ["text", "native"])?,
             byte_order_mark: flag(params, "bom", ["false", "true"])?,
             escape_formulas: flag(params, "formulas", ["keep", "escape"])?,
@@ -50,9 +46,16 @@ impl ReplyFormat {
 
     /// For replies that have one form only.
     pub(crate) fn only_json(params: &mut Params, headers: &HeaderMap) -> Result<(), ApiError> {
-        match Self::choose(params, headers)?.format {
+        match Self::format(params, headers)? {
             Format::Json => Ok(()),
             other => Err(not_acceptable(other.media_type()).with_hint("this path answers in application/json")),
+        }
+    }
+
+    fn format(params: &mut Params, headers: &HeaderMap) -> Result<Format, ApiError> {
+        match params.text("format")? {
+            Some(name) => name.parse().map_err(|_| not_acceptable(&name)),
+            None => accepted(headers),
         }
     }
 
@@ -177,7 +180,7 @@ pub(crate) async fn rows(
         .header(CACHE_STATUS, cache_status(result.cache))
         .header(QUERY_ID, result.id.to_string())
         .header(TABLES, versions_of(&result.tables));
-    if matches!(reply.format, Format::Csv | Format::Arrow | Format::Parquet) {
+    if !matches!(reply.format, Format::Json | Format::Ndjson) {
         builder = builder.header(CONTENT_DISPOSITION, format!("inline; filename=\"result.{}\"", reply.format));
     }
     let body = body(result, head, reply).await?;
@@ -242,10 +245,14 @@ impl EncodedRows {
                     if !status.is_complete() {
                         return Err(Error::new(ErrorKind::Internal, "the result ended before it was complete"));
                     }
-                    self.encoder.end(Ending { rows: status.rows(), truncated: status.is_truncated() }, &mut out)?;
+                    let ending = Ending { rows: status.rows(), truncated: status.is_truncated() };
+                    out = end_apart(&mut self.encoder, ending).await?;
                     self.ended = true;
                 }
             }
+        }
+        if out.is_empty() {
+            self.encoder.rest(&mut out)?;
         }
         Ok((!out.is_empty()).then(|| out.into()))
     }

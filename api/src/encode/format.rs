@@ -18,6 +18,8 @@ pub enum Format {
     Arrow,
     /// A Parquet file.
     Parquet,
+    /// An Excel workbook.
+    Xlsx,
 }
 
 /// Why a text names no format.
@@ -40,7 +42,7 @@ impl Classify for UnknownFormat {
 
 impl Format {
     /// All of them, the default first.
-    pub const ALL: [Self; 5] = [Self::Json, Self::Ndjson, Self::Csv, Self::Arrow, Self::Parquet];
+    pub const ALL: [Self; 6] = [Self::Json, Self::Ndjson, Self::Csv, Self::Arrow, Self::Parquet, Self::Xlsx];
 
     /// The name, as in `?format=csv`; a file's extension too.
     pub fn name(self) -> &'static str {
@@ -50,6 +52,7 @@ impl Format {
             Self::Csv => "csv",
             Self::Arrow => "arrow",
             Self::Parquet => "parquet",
+            Self::Xlsx => "xlsx",
         }
     }
 
@@ -61,6 +64,7 @@ impl Format {
             Self::Csv => "text/csv",
             Self::Arrow => "application/vnd.apache.arrow.stream",
             Self::Parquet => "application/vnd.apache.parquet",
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         }
     }
 

@@ -1,9 +1,11 @@
 //! Record batches as bytes: the formats that every door writes.
 //!
 //! An [`Encoder`] turns one batch at a time into bytes and keeps nothing but what its format forces it to (Parquet: one
-//! row group), so memory does not grow with the size of the result. It does no I/O: the HTTP door sends the bytes as a
-//! chunk, the command line writes them to a file.
+//! row group), so memory does not grow with the size of the result. It sends nothing: the HTTP door makes the bytes a
+//! chunk, the command line writes them to a file. A workbook, which can only be packed when its last row is known, waits
+//! in temporary files.
 
+mod apart;
 mod arrow_ipc;
 mod csv;
 mod error;
@@ -11,11 +13,13 @@ mod format;
 mod json;
 mod parquet_file;
 mod types;
+mod xlsx;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use serde_json::{Map, Value};
 
+pub use apart::end_apart;
 pub use error::EncodeError;
 pub use format::{Format, UnknownFormat};
 pub use types::{schema_json, type_name};
@@ -45,7 +49,8 @@ pub struct EncodeOptions {
     pub escape_formulas: bool,
 }
 
-/// Writes one result. Call `begin` once, `batch` for each batch, `end` once: a result without its end is cut.
+/// Writes one result. Call `begin` once, `batch` for each batch, `end` once, and `rest` until it adds nothing: a result
+/// without its end is cut.
 pub trait Encoder: Send {
     /// What comes before the rows.
     fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), EncodeError>;
@@ -53,6 +58,10 @@ pub trait Encoder: Send {
     fn batch(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), EncodeError>;
     /// What comes after the rows.
     fn end(&mut self, ending: Ending, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+    /// A piece of what is left after the end, for a format that is only then made whole.
+    fn rest(&mut self, _out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        Ok(())
+    }
 }
 
 /// The encoder of `format` for results of `schema`.
@@ -63,6 +72,7 @@ pub fn encoder(format: Format, schema: SchemaRef, options: EncodeOptions) -> Res
         Format::Ndjson => Box::new(json::NdjsonEncoder::new(&options)),
         Format::Arrow => Box::new(arrow_ipc::ArrowEncoder::try_new(&schema)?),
         Format::Parquet => Box::new(parquet_file::ParquetEncoder::try_new(schema)?),
+        Format::Xlsx => Box::new(xlsx::XlsxEncoder::try_new(&schema)?),
     })
 }
 

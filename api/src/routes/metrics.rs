@@ -10,10 +10,21 @@ use xiangyun_engine::semantic::{MetricAnswer, MetricQuery, RegionMode};
 
 use crate::auth::Caller;
 use crate::error::ApiError;
+use crate::openapi::{JsonParams, MetricList, MetricParams, MetricReply, Reading, Rows, RowsParams, Store, Usual};
 use crate::params::Params;
 use crate::reply::{self, ReplyFormat};
 use crate::state::AppState;
 
+#[utoipa::path(
+    get,
+    path = "/v1/metrics",
+    tag = "metrics",
+    operation_id = "list_metrics",
+    summary = "Lists the metrics, with title, definition, grains and dimensions",
+    params(JsonParams),
+    responses((status = 200, description = "The metrics that the caller may ask", body = MetricList), Usual),
+    extensions(("x-zh" = json!("列出指标")))
+)]
 pub(super) async fn list(
     Caller(principal): Caller,
     State(state): State<AppState>,
@@ -25,6 +36,16 @@ pub(super) async fn list(
     Ok(Json(json!({"metrics": state.engine.query_as(principal).metrics()})))
 }
 
+#[utoipa::path(
+    get,
+    path = "/v1/metrics/{name}",
+    tag = "metrics",
+    operation_id = "ask_metric",
+    summary = "Asks a metric",
+    params(("name" = String, Path, description = "The metric"), MetricParams, RowsParams),
+    responses(Rows<MetricReply>, Usual, Store, Reading),
+    extensions(("x-zh" = json!("查询指标")))
+)]
 pub(super) async fn answer(
     Caller(principal): Caller,
     State(state): State<AppState>,

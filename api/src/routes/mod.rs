@@ -1,5 +1,6 @@
 //! One file for each resource.
 
+mod document;
 mod health;
 mod metrics;
 mod push;
@@ -8,12 +9,15 @@ mod query;
 mod rows;
 mod tables;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
-use axum::routing::get;
+use axum::{Extension, Router};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use crate::auth::Auth;
 use crate::layer::surround;
+use crate::openapi::{self, Document};
 use crate::state::AppState;
 use crate::web;
 
@@ -22,21 +26,31 @@ pub use metrics::head as metric_head;
 /// Every path of the server.
 pub fn router(state: AppState) -> Router {
     let body_limit = DefaultBodyLimit::max(state.limits.body_bytes);
-    Router::new()
-        .route("/v1/metrics", get(metrics::list))
-        .route("/v1/metrics/{name}", get(metrics::answer))
-        .route("/v1/query", get(query::by_address).post(query::by_body))
-        .route("/v1/queries", get(queries::list))
-        .route("/v1/queries/{id}", get(queries::detail).delete(queries::cancel))
-        .route("/v1/queries/{id}/result", get(queries::result))
-        .route("/v1/queries/{id}/profile", get(queries::profile))
-        .route("/v1/tables", get(tables::list))
-        .route("/v1/tables/{schema}/{table}", get(tables::detail))
-        .route("/v1/tables/{schema}/{table}/rows", get(rows::page).merge(push::route(&state)))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
+    let (resources, api) = resources(&state).split_for_parts();
+    let asks_for_tokens = !matches!(state.auth, Auth::Loopback);
+    resources
         .merge(web::routes())
+        .layer(Extension(Document::new(api, asks_for_tokens)))
         .layer(body_limit)
         .layer(from_fn(surround))
         .with_state(state)
+}
+
+/// Every path but those of pages, each with its part of the document.
+fn resources(state: &AppState) -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(metrics::list))
+        .routes(routes!(metrics::answer))
+        .routes(routes!(query::by_address, query::by_body))
+        .routes(routes!(queries::list))
+        .routes(routes!(queries::detail, queries::cancel))
+        .routes(routes!(queries::result))
+        .routes(routes!(queries::profile))
+        .routes(routes!(tables::list))
+        .routes(routes!(tables::detail))
+        .routes(routes!(rows::page))
+        .routes(push::route(state))
+        .routes(routes!(document::show))
+        .routes(routes!(health::alive))
+        .routes(routes!(health::ready))
 }

@@ -5,9 +5,10 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, post};
 use bytes::Bytes;
 use serde::Serialize;
+use utoipa_axum::router::{UtoipaMethodRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
 use xiangyun_engine::catalog::TableName;
 use xiangyun_engine::{Error, ErrorKind};
 use xiangyun_ingest::RejectSample;
@@ -15,15 +16,16 @@ use xiangyun_ingest::push::{Push, PushFormat, PushReport};
 
 use crate::auth::Caller;
 use crate::error::ApiError;
+use crate::openapi::{Body, KeyHeader, Pushed};
 use crate::params::Params;
 use crate::state::AppState;
 
 const KEY_HEADER: &str = "idempotency-key";
 
 /// The handler, with the limit of its own that its bodies have.
-pub(super) fn route(state: &AppState) -> MethodRouter<AppState> {
+pub(super) fn route(state: &AppState) -> UtoipaMethodRouter<AppState> {
     let limit = state.pushes.as_ref().map_or(state.limits.body_bytes, |pushes| pushes.body_bytes());
-    post(take).layer(DefaultBodyLimit::max(limit))
+    routes!(take).layer(DefaultBodyLimit::max(limit))
 }
 
 /// What became of the rows.
@@ -55,6 +57,32 @@ struct Reject {
     message: String,
 }
 
+/// The answer comes when the rows are durable. Rows that break the contract are in `system.quarantine`.
+#[utoipa::path(
+    post,
+    path = "/v1/tables/{schema}/{table}/rows",
+    tag = "tables",
+    operation_id = "add_rows",
+    summary = "Adds rows to a table that takes them",
+    params(
+        ("schema" = String, Path, description = "The agency's schema", pattern = "^[a-z][a-z0-9_]{0,62}$"),
+        ("table" = String, Path, description = "The table", pattern = "^[a-z][a-z0-9_]{0,62}$"),
+        KeyHeader,
+    ),
+    request_body(
+        description = "Rows; the body may be compressed",
+        content(
+            (String = "application/x-ndjson"),
+            (String = "application/jsonl"),
+            (Value = "application/json"),
+            (String = "text/csv"),
+            (Value = "application/vnd.apache.arrow.stream"),
+            (Value = "application/vnd.apache.arrow.file"),
+        )
+    ),
+    responses(Pushed, Body),
+    extensions(("x-zh" = json!("上报数据")))
+)]
 async fn take(
     Caller(principal): Caller,
     State(state): State<AppState>,

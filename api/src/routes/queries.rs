@@ -14,6 +14,10 @@ use xiangyun_engine::{Error, ErrorKind, QueryContext, Result};
 
 use crate::auth::Caller;
 use crate::error::ApiError;
+use crate::openapi::{
+    self, Changed, ChunkParams, Gone, JsonParams, Missing, QueryReply, Reading, Rows, RowsParams, Store, Usual,
+    WaitParams,
+};
 use crate::params::Params;
 use crate::reply::{self, ReplyFormat};
 use crate::state::AppState;
@@ -21,6 +25,18 @@ use crate::state::AppState;
 /// Seconds that one request may wait for a query to end.
 const LONGEST_WAIT: u64 = 60;
 
+#[utoipa::path(
+    get,
+    path = "/v1/queries",
+    tag = "queries",
+    operation_id = "list_queries",
+    summary = "Lists the queries of this server that the caller may know of, newest first",
+    params(
+        JsonParams,
+    ),
+    responses((status = 200, description = "The queries", body = openapi::QueryList), Usual),
+    extensions(("x-zh" = json!("列出查询")))
+)]
 pub(super) async fn list(
     Caller(principal): Caller,
     State(state): State<AppState>,
@@ -32,6 +48,20 @@ pub(super) async fn list(
     Ok(Json(json!({"queries": state.engine.query_as(principal).queries()})))
 }
 
+#[utoipa::path(
+    get,
+    path = "/v1/queries/{id}",
+    tag = "queries",
+    operation_id = "show_query",
+    summary = "Shows where a query is",
+    params(
+        ("id" = Uuid, Path, description = "The query's id"),
+        WaitParams,
+        JsonParams,
+    ),
+    responses((status = 200, description = "The query", body = openapi::QueryInfo), Usual, Missing),
+    extensions(("x-zh" = json!("查看查询状态")))
+)]
 pub(super) async fn detail(
     Caller(principal): Caller,
     State(state): State<AppState>,
@@ -51,6 +81,18 @@ pub(super) async fn detail(
     Ok(Json(shown(&context, info)))
 }
 
+#[utoipa::path(
+    delete,
+    path = "/v1/queries/{id}",
+    tag = "queries",
+    operation_id = "cancel_query",
+    summary = "Takes a query back, or lets go of its result",
+    params(
+        ("id" = Uuid, Path, description = "The query's id"),
+    ),
+    responses((status = 200, description = "The query", body = openapi::QueryInfo), Usual, Missing),
+    extensions(("x-zh" = json!("取消查询")))
+)]
 pub(super) async fn cancel(
     Caller(principal): Caller,
     State(state): State<AppState>,
@@ -63,6 +105,20 @@ pub(super) async fn cancel(
     Ok(Json(shown(&context, info)))
 }
 
+#[utoipa::path(
+    get,
+    path = "/v1/queries/{id}/result",
+    tag = "queries",
+    operation_id = "show_result",
+    summary = "Gives the result of an asynchronous query, or one chunk of it",
+    params(
+        ("id" = Uuid, Path, description = "The query's id"),
+        ChunkParams,
+        RowsParams,
+    ),
+    responses(Rows<QueryReply>, Usual, Store, Reading, Changed, Gone),
+    extensions(("x-zh" = json!("读取查询结果")))
+)]
 pub(super) async fn result(
     Caller(principal): Caller,
     State(state): State<AppState>,
@@ -83,6 +139,19 @@ pub(super) async fn result(
     reply::rows(context.kept_result(id)?.read(chunk)?, Map::new(), format).await
 }
 
+#[utoipa::path(
+    get,
+    path = "/v1/queries/{id}/profile",
+    tag = "queries",
+    operation_id = "show_profile",
+    summary = "Tells what each operator of a query did",
+    params(
+        ("id" = Uuid, Path, description = "The query's id"),
+        JsonParams,
+    ),
+    responses((status = 200, description = "What was done", body = openapi::QueryProfile), Usual, Missing),
+    extensions(("x-zh" = json!("查看查询剖析")))
+)]
 pub(super) async fn profile(
     Caller(principal): Caller,
     State(state): State<AppState>,

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Map;
+use utoipa::ToSchema;
 use uuid::Uuid;
 use xiangyun_engine::query::{AsOf, ParamValue, SqlRequest, Submission};
 use xiangyun_engine::{Error, ErrorKind, Principal, Result};
@@ -17,6 +18,9 @@ use xiangyun_engine::{Error, ErrorKind, Principal, Result};
 use super::queries;
 use crate::auth::Caller;
 use crate::error::ApiError;
+use crate::openapi::{
+    self, Body, Changed, Known, QueryReply, Reading, Rows, RowsParams, SqlParams, Store, SubmissionHeader, Usual,
+};
 use crate::params::Params;
 use crate::reply::{self, Freshness, ReplyFormat};
 use crate::state::AppState;
@@ -27,29 +31,34 @@ const LONGEST_WAIT: f64 = 60.0;
 const KEY_CHARS: usize = 200;
 
 /// The body of `POST /v1/query`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct QueryBody {
     /// One statement.
+    #[schema(example = "SELECT {n:Int64} AS n")]
     sql: String,
-    /// Values of its named parameters.
+    /// Values of its named parameters, which are written `{name:Type}`: null, true, 1, 1.5 or a text.
     #[serde(default)]
+    #[schema(value_type = Object, example = json!({"n": 1}))]
     params: IndexMap<String, ParamValue>,
     /// Rows at the most.
+    #[schema(value_type = Option<u64>)]
     limit: Option<usize>,
     /// Which versions of the tables are read: a time, or versions by table.
     #[serde(default)]
+    #[schema(value_type = Object, example = json!({"approvals.cases": 12}))]
     as_of: AsOf,
     /// An id of the caller's choice.
     query_id: Option<Uuid>,
     /// Seconds to wait for an asynchronous query; without it the rows stream as they are made.
+    #[schema(minimum = 0, maximum = 60)]
     wait: Option<f64>,
     /// What becomes of the query after that.
     on_timeout: Option<OnTimeout>,
 }
 
 /// What becomes of a query that has not ended when its caller has waited long enough.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum OnTimeout {
     /// It goes on, and its result is kept.
@@ -59,6 +68,31 @@ enum OnTimeout {
     Cancel,
 }
 
+#[utoipa::path(
+    post,
+    path = "/v1/query",
+    tag = "queries",
+    operation_id = "query",
+    summary = "Runs one read-only statement",
+    params(RowsParams, SubmissionHeader),
+    request_body = QueryBody,
+    responses(
+        Rows<QueryReply>,
+        (
+            status = 202,
+            description = "The query goes on; ask for it where `location` says",
+            body = openapi::QueryInfo,
+            headers(("location" = String, description = "The query, as in `/v1/queries/{id}`"))
+        ),
+        Known,
+        Usual,
+        Store,
+        Reading,
+        Changed,
+        Body,
+    ),
+    extensions(("x-zh" = json!("执行一条只读 SQL")))
+)]
 pub(super) async fn by_body(
     Caller(principal): Caller,
     State(state): State<AppState>,
@@ -133,6 +167,16 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>> {
 }
 
 /// For browsers and spreadsheets, which cannot send a body.
+#[utoipa::path(
+    get,
+    path = "/v1/query",
+    tag = "queries",
+    operation_id = "query_by_address",
+    summary = "Runs one read-only statement that stands in the address",
+    params(SqlParams, RowsParams),
+    responses(Rows<QueryReply>, Known, Usual, Store, Reading),
+    extensions(("x-zh" = json!("以地址参数执行一条只读 SQL")))
+)]
 pub(super) async fn by_address(
     Caller(principal): Caller,
     State(state): State<AppState>,

@@ -16,6 +16,7 @@ use xiangyun_engine::{Error, ErrorKind, Result};
 
 use crate::auth::Caller;
 use crate::error::ApiError;
+use crate::openapi::{Changed, PageParams, PageReply, Reading, Rows, RowsParams, Store, Usual};
 use crate::params::Params;
 use crate::reply::{self, ReplyFormat};
 use crate::state::AppState;
@@ -25,6 +26,21 @@ const PAGE_ROWS: usize = 100;
 /// Rows that a caller may ask for; more are a query.
 const MAX_PAGE_ROWS: usize = 10_000;
 
+#[utoipa::path(
+    get,
+    path = "/v1/tables/{schema}/{table}/rows",
+    tag = "tables",
+    operation_id = "list_rows",
+    summary = "Shows rows of a table, page by page",
+    params(
+        ("schema" = String, Path, description = "The agency's schema", pattern = "^[a-z][a-z0-9_]{0,62}$"),
+        ("table" = String, Path, description = "The table", pattern = "^[a-z][a-z0-9_]{0,62}$"),
+        PageParams,
+        RowsParams,
+    ),
+    responses(Rows<PageReply>, Usual, Store, Reading, Changed),
+    extensions(("x-zh" = json!("分页查看数据")))
+)]
 pub(super) async fn page(
     Caller(principal): Caller,
     State(state): State<AppState>,

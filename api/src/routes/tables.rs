@@ -8,10 +8,21 @@ use xiangyun_engine::catalog::{TableDetail, TableName};
 
 use crate::auth::Caller;
 use crate::error::ApiError;
+use crate::openapi::{self, JsonParams, Missing, Store, TableList, Usual};
 use crate::params::Params;
 use crate::reply::ReplyFormat;
 use crate::state::AppState;
 
+#[utoipa::path(
+    get,
+    path = "/v1/tables",
+    tag = "tables",
+    operation_id = "list_tables",
+    summary = "Lists tables and views, with version, rows and drift",
+    params(JsonParams),
+    responses((status = 200, description = "The tables that the caller may see", body = TableList), Usual, Store),
+    extensions(("x-zh" = json!("列出数据表")))
+)]
 pub(super) async fn list(
     Caller(principal): Caller,
     State(state): State<AppState>,
@@ -24,6 +35,20 @@ pub(super) async fn list(
     Ok(Json(json!({"tables": tables})))
 }
 
+#[utoipa::path(
+    get,
+    path = "/v1/tables/{schema}/{table}",
+    tag = "tables",
+    operation_id = "show_table",
+    summary = "Shows one table with its columns",
+    params(
+        ("schema" = String, Path, description = "The agency's schema", pattern = "^[a-z][a-z0-9_]{0,62}$"),
+        ("table" = String, Path, description = "The table", pattern = "^[a-z][a-z0-9_]{0,62}$"),
+        JsonParams,
+    ),
+    responses((status = 200, description = "The table", body = openapi::TableDetail), Usual, Store, Missing),
+    extensions(("x-zh" = json!("查看一张数据表")))
+)]
 pub(super) async fn detail(
     Caller(principal): Caller,
     State(state): State<AppState>,

@@ -1,4 +1,5 @@
-//! The page at `/`: metrics, tables and their freshness, drawn from the same `/v1` API that everyone has.
+//! The page at `/`: metrics, tables and their freshness, drawn from the same `/v1` API that everyone has. The one at
+//! `/docs` shows the interface itself to people, from the document that tools read.
 
 use axum::Router;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -15,6 +16,8 @@ pub(crate) fn routes() -> Router<AppState> {
     Router::new()
         .route("/", get(async || asset("text/html; charset=utf-8", include_str!("index.html"))))
         .route("/app.js", get(async || asset("text/javascript; charset=utf-8", include_str!("app.js"))))
+        .route("/docs", get(async || asset("text/html; charset=utf-8", include_str!("docs.html"))))
+        .route("/docs.js", get(async || asset("text/javascript; charset=utf-8", include_str!("docs.js"))))
         .route("/app.css", get(async || asset("text/css; charset=utf-8", include_str!("app.css"))))
 }
 

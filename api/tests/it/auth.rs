@@ -40,6 +40,7 @@ async fn every_resource_wants_a_token_where_there_are_tokens() {
         "/v1/tables",
         "/v1/tables/approvals/cases",
         "/v1/tables/approvals/cases/rows",
+        "/v1/openapi.json",
     ];
     for path in paths {
         for wrong in [None, Some("Bearer wrong"), Some("Basic dGVzdDp0ZXN0")] {
@@ -59,7 +60,7 @@ async fn every_resource_wants_a_token_where_there_are_tokens() {
 #[tokio::test]
 async fn health_and_the_page_are_open_and_tell_nothing() {
     let lake = with_tokens().await;
-    for path in ["/healthz", "/readyz", "/"] {
+    for path in ["/healthz", "/readyz", "/", "/docs"] {
         let reply = get(&lake, path, None).await;
         assert_eq!(reply.status, StatusCode::OK, "{path}");
         assert!(!reply.text().contains("approvals"), "{path}");
@@ -89,4 +90,13 @@ async fn the_network_is_not_served_without_tokens() {
     let error = serve(listener, state, std::future::pending()).await.unwrap_err();
     assert!(error.to_string().contains("without a token file only loopback addresses are served"), "{error}");
     assert!(error.hint().unwrap().contains("server.tokens"));
+}
+
+#[tokio::test]
+async fn the_document_says_whether_a_token_is_wanted() {
+    let open = Lake::open().await.get("/v1/openapi.json").await.json();
+    assert_eq!(open["security"], serde_json::json!([{}, {"bearer": []}]));
+    let closed = get(&with_tokens().await, "/v1/openapi.json", Some("Bearer test")).await.json();
+    assert_eq!(closed["security"], serde_json::json!([{"bearer": []}]));
+    assert_eq!(closed["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
 }

@@ -70,7 +70,7 @@ async fn an_unknown_format_is_never_answered_in_another() {
     let lake = Lake::open().await;
     let path = format!("/v1/query?sql={}", encoded("SELECT 1 AS a"));
     problem(&lake.get_accepting(&path, "application/xml").await, 406, "not_acceptable");
-    problem(&lake.get(&format!("{path}&format=xlsx")).await, 406, "not_acceptable");
+    problem(&lake.get(&format!("{path}&format=xls")).await, 406, "not_acceptable");
     problem(&lake.get_accepting("/v1/tables", "text/csv").await, 406, "not_acceptable");
     problem(&lake.get(&format!("{path}&bom=yes")).await, 400, "invalid_input");
 }

@@ -6,6 +6,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use arrow::ipc::reader::StreamReader;
 use axum::http::StatusCode;
+use calamine::{Data, Reader, Xlsx};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 
@@ -64,4 +65,48 @@ async fn parquet() {
     let reader = ParquetRecordBatchReaderBuilder::try_new(reply.body).unwrap().build().unwrap();
     let rows: usize = reader.map(|batch| batch.unwrap().num_rows()).sum();
     assert_eq!(rows, 2);
+}
+
+#[tokio::test]
+async fn xlsx() {
+    let lake = Lake::open().await;
+    let media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+    for (extra, accept) in [("&format=xlsx", ""), ("", media_type)] {
+        let reply = ask(&lake, extra, accept).await;
+        assert_eq!(reply.header("content-type"), media_type);
+        assert_eq!(reply.header("content-disposition"), "inline; filename=\"result.xlsx\"");
+        let mut workbook = Xlsx::new(Cursor::new(reply.body)).unwrap();
+        let sheet = workbook.worksheet_range("Sheet1").unwrap();
+        let rows: Vec<&[Data]> = sheet.rows().collect();
+        let text = |text: &str| Data::String(text.into());
+        assert_eq!(rows[0], ["case_id", "channel", "fee"].map(text));
+        assert_eq!(rows[1], [Data::Float(1.0), text("e窗通, \"网上\""), Data::Float(1.5)]);
+        assert_eq!(rows[2], [Data::Float(2.0), Data::Empty, Data::Float(2.5)]);
+    }
+}
+
+#[tokio::test]
+async fn a_workbook_that_cannot_be_made_whole_is_an_error_with_its_status() {
+    let lake = Lake::open().await;
+    // Far behind the first window of the other formats.
+    let late = encoded("SELECT 1 / (20000 - value) AS x FROM generate_series(1, 20000)");
+    let reply = lake.get(&format!("/v1/query?format=xlsx&sql={late}")).await;
+    assert_eq!((reply.status, &reply.json()["code"]), (StatusCode::BAD_REQUEST, &json!("sql_error")));
+    let long = encoded("SELECT repeat('x', 32768) AS note");
+    let reply = lake.get(&format!("/v1/query?format=xlsx&sql={long}")).await;
+    assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("row 1 of column `note` has 32768 characters"), "{detail}");
+}
+
+#[tokio::test]
+async fn a_workbook_larger_than_a_piece_comes_whole() {
+    let lake = Lake::open().await;
+    let sql = encoded("SELECT value, md5(CAST(value AS VARCHAR)) AS hash FROM generate_series(1, 20000)");
+    let reply = lake.get(&format!("/v1/query?format=xlsx&sql={sql}")).await;
+    assert!(reply.body.len() > 512 << 10, "{} bytes are not several pieces", reply.body.len());
+    let mut workbook = Xlsx::new(Cursor::new(reply.body)).unwrap();
+    let sheet = workbook.worksheet_range("Sheet1").unwrap();
+    assert_eq!(sheet.get_size(), (20_001, 2));
+    assert_eq!(sheet.get_value((20_000, 0)), Some(&Data::Float(20_000.0)));
 }

@@ -7,6 +7,7 @@ mod errors;
 mod formats;
 mod lake;
 mod metrics;
+mod openapi;
 mod pushes;
 mod queries;
 mod service;

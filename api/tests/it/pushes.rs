@@ -11,10 +11,10 @@ use xiangyun_ingest::{Declarations, Ingest};
 use crate::lake::{Lake, Reply};
 
 const PATH: &str = "/v1/tables/approvals/cases/rows";
-const ROW: &str =
+pub(crate) const ROW: &str =
     "{\"case_id\": 8, \"accepted_on\": \"2019-04-03\", \"decided_at\": \"2019-04-03 09:00:00\", \"fee\": 1.5}";
 
-async fn taking() -> Lake {
+pub(crate) async fn taking() -> Lake {
     let mut lake = Lake::open().await;
     let pipeline = "version = 1\nname = \"pushed\"\ntable = \"approvals.cases\"\nmode = \"append\"\n\
                     source = { kind = \"push\" }\n";
@@ -28,7 +28,7 @@ async fn taking() -> Lake {
     lake
 }
 
-async fn send(lake: &Lake, key: Option<&str>, media_type: &str, body: &str) -> Reply {
+pub(crate) async fn send(lake: &Lake, key: Option<&str>, media_type: &str, body: &str) -> Reply {
     let mut request = Request::post(PATH).header("content-type", media_type);
     if let Some(key) = key {
         request = request.header("idempotency-key", key);

@@ -86,6 +86,8 @@ pub(crate) enum FormatArg {
     Arrow,
     /// A Parquet file
     Parquet,
+    /// An Excel workbook; rows that do not fit a sheet go on to the next
+    Xlsx,
     /// A Markdown table
     Markdown,
 }

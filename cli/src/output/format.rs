@@ -42,11 +42,13 @@ impl OutputFormat {
             "ndjson" | "jsonl" => Self::Encoded(Format::Ndjson),
             "arrow" | "arrows" => Self::Encoded(Format::Arrow),
             "parquet" => Self::Encoded(Format::Parquet),
+            "xlsx" => Self::Encoded(Format::Xlsx),
             "md" => Self::Markdown,
             "txt" => Self::Table,
             _ => {
                 let message = format!("cannot tell the format of {} by its extension", path.display());
-                let hint = "name the format by `--format`, or use .csv, .json, .ndjson, .arrow, .parquet, .md or .txt";
+                let hint =
+                    "name the format by `--format`, or use .csv, .json, .ndjson, .arrow, .parquet, .xlsx, .md or .txt";
                 return Err(Error::new(ErrorKind::InvalidInput, message).with_hint(hint));
             }
         })
@@ -90,6 +92,7 @@ impl From<FormatArg> for OutputFormat {
             FormatArg::Ndjson => Self::Encoded(Format::Ndjson),
             FormatArg::Arrow => Self::Encoded(Format::Arrow),
             FormatArg::Parquet => Self::Encoded(Format::Parquet),
+            FormatArg::Xlsx => Self::Encoded(Format::Xlsx),
         }
     }
 }

@@ -172,7 +172,16 @@ impl Output {
             bytes.clear();
         }
         encoder.end(Ending { rows, truncated: truncated() }, &mut bytes).map_err(Error::from)?;
-        self.destination.write(&bytes)?;
+        loop {
+            if bytes.is_empty() {
+                encoder.rest(&mut bytes).map_err(Error::from)?;
+            }
+            if bytes.is_empty() {
+                break;
+            }
+            self.destination.write(&bytes)?;
+            bytes.clear();
+        }
         self.destination.flush()?;
         Ok(Shown { rows, all: true })
     }

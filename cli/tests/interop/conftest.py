@@ -54,9 +54,9 @@ def lake(tmp_path_factory) -> Lake:
 class Server:
     """`xiangyun serve` over the lake, on a free port."""
 
-    def __init__(self, lake: Lake):
-        command = [str(BINARY), "--project", str(lake.project), "serve", "--listen", "127.0.0.1:0"]
-        log = lake.project / "serve.log"  # a file: nobody empties a pipe while the tests run
+    def __init__(self, lake: Lake, *arguments: str):
+        command = [str(BINARY), "--project", str(lake.project), "serve", "--listen", "127.0.0.1:0", *arguments]
+        log = lake.project / f"serve-{len(arguments)}.log"  # a file: nobody empties a pipe while the tests run
         with log.open("w") as stderr:
             self.process = subprocess.Popen(command, stderr=stderr)
         while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):

@@ -1,6 +1,7 @@
 use std::fs::{self, File};
 
 use arrow::ipc::reader::StreamReader;
+use calamine::{Data, Reader, Xlsx};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
@@ -33,7 +34,7 @@ fn text_formats_say_the_same() {
 #[test]
 fn a_file_takes_its_format_from_its_extension_and_appears_whole() {
     let project = Project::loaded();
-    for name in ["out.csv", "out.json", "out.ndjson", "out.arrow", "out.parquet", "out.md"] {
+    for name in ["out.csv", "out.json", "out.ndjson", "out.arrow", "out.parquet", "out.xlsx", "out.md"] {
         let run = project.run(["sql", "-c", SQL, "-o", name]);
         assert_eq!(run.ok(), "", "{name}");
     }
@@ -51,11 +52,11 @@ fn a_file_takes_its_format_from_its_extension_and_appears_whole() {
 fn a_failure_leaves_no_file_and_keeps_the_old_one() {
     let project = Project::loaded();
     project.write("old.csv", "old\n");
-    for name in ["new.csv", "old.csv"] {
+    for name in ["new.csv", "old.csv", "new.xlsx"] {
         let sql = "select cast(decision_no || 'x' as int) as n from permits.decisions";
         project.run(["sql", "-c", sql, "-o", name]).failed(3);
     }
-    assert!(!project.path().join("new.csv").exists());
+    assert!(!project.path().join("new.csv").exists() && !project.path().join("new.xlsx").exists());
     assert_eq!(fs::read_to_string(project.path().join("old.csv")).unwrap(), "old\n");
     let left = fs::read_dir(project.path())
         .unwrap()
@@ -80,4 +81,33 @@ fn several_results_do_not_fit_into_a_binary_file() {
     let project = Project::loaded();
     let run = project.run(["sql", "-c", "select 1 as a; select 2 as b", "-o", "x.parquet"]);
     assert!(run.failed(2).contains("2 statements do not fit into one parquet output"), "{}", run.stderr);
+}
+
+#[test]
+fn a_workbook_keeps_types_and_goes_through_a_pipe() {
+    let project = Project::loaded();
+    assert_eq!(project.run(["sql", "-c", SQL, "--format", "xlsx", "-o", "out.xlsx"]).ok(), "");
+    let mut workbook: Xlsx<_> = calamine::open_workbook(project.path().join("out.xlsx")).unwrap();
+    let sheet = workbook.worksheet_range("Sheet1").unwrap();
+    let rows: Vec<&[Data]> = sheet.rows().collect();
+    assert_eq!(rows.len(), 4);
+    assert_eq!(rows[1][0], Data::String("001".into()), "a code keeps its zeros");
+    assert!(matches!(&rows[1][1], Data::DateTime(day) if day.as_f64() == 43_550.0), "{:?}", rows[1][1]);
+    assert_eq!(rows[1][2..], [Data::Float(12.5), Data::Empty]);
+    assert_eq!(rows[2][2], Data::String("9007199254740993.250000".into()), "no digit is lost");
+    let piped = Xlsx::new(std::io::Cursor::new(project.run(["sql", "-c", SQL, "--format", "xlsx"]).bytes))
+        .unwrap()
+        .worksheet_range("Sheet1")
+        .unwrap();
+    assert_eq!(piped.get_size(), sheet.get_size());
+}
+
+#[test]
+fn a_text_that_no_cell_holds_is_told_and_leaves_no_file() {
+    let project = Project::loaded();
+    let sql = "select 'short' as note union all select repeat('x', 40000)";
+    let run = project.run(["sql", "-c", sql, "-o", "long.xlsx"]);
+    let told = run.failed(3);
+    assert!(told.contains("column `note` has 40000 characters") && told.contains("choose csv or parquet"), "{told}");
+    assert!(!project.path().join("long.xlsx").exists());
 }
