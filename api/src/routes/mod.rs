@@ -6,13 +6,13 @@ mod push;
 mod query;
 mod rows;
 mod tables;
+mod telemetry;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
 use axum::routing::get;
 
-use crate::layer::surround;
+use crate::layer::surrounded;
 use crate::state::AppState;
 use crate::web;
 
@@ -21,7 +21,7 @@ pub use metrics::head as metric_head;
 /// Every path of the server.
 pub fn router(state: AppState) -> Router {
     let body_limit = DefaultBodyLimit::max(state.limits.body_bytes);
-    Router::new()
+    let routes = Router::new()
         .route("/v1/metrics", get(metrics::list))
         .route("/v1/metrics/{name}", get(metrics::answer))
         .route("/v1/query", get(query::by_address).post(query::by_body))
@@ -30,8 +30,8 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/tables/{schema}/{table}/rows", get(rows::page).merge(push::route(&state)))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(telemetry::text))
         .merge(web::routes())
-        .layer(body_limit)
-        .layer(from_fn(surround))
-        .with_state(state)
+        .layer(body_limit);
+    surrounded(routes, &state).with_state(state)
 }

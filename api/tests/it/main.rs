@@ -2,14 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod access_log;
 mod auth;
+mod compression;
 mod errors;
 mod formats;
 mod lake;
 mod metrics;
 mod pushes;
 mod queries;
+mod rate_limits;
 mod socket;
 mod streams;
 mod tables;
+mod telemetry;
+mod tls;
 mod web;

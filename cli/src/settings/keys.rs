@@ -129,6 +129,32 @@ pub(crate) static SERVER_JOBS: Key = Key {
     doc: "Whether `xiangyun serve` works the schedule too, as `xiangyun run` does.",
     ..PLAIN
 };
+pub(crate) static SERVER_TLS_CERTIFICATE: Key = Key {
+    section: "server",
+    name: "tls_certificate",
+    kind: Kind::Path,
+    example: "\"server.pem\"",
+    doc: "PEM file of the server's certificate, followed by those that signed it. With `tls_key` the server speaks TLS; \
+          without both it speaks plain HTTP. A changed file is read again.",
+    ..PLAIN
+};
+pub(crate) static SERVER_TLS_KEY: Key = Key {
+    section: "server",
+    name: "tls_key",
+    kind: Kind::Path,
+    example: "\"server.key\"",
+    doc: "PEM file of that certificate's key, without a passphrase.",
+    ..PLAIN
+};
+pub(crate) static SERVER_ACCESS_LOG: Key = Key {
+    section: "server",
+    name: "access_log",
+    example: "\"/var/log/xiangyun/access.log\"",
+    doc: "File that gets a line of JSON for each request, or `-` for standard output; relative to the project in the file, \
+          to the working folder elsewhere.",
+    kind: Kind::Path,
+    ..PLAIN
+};
 pub(crate) static JOBS_PARALLEL: Key = Key {
     section: "jobs",
     name: "parallel",
@@ -223,9 +249,27 @@ pub(crate) static LIMITS_SQL_BYTES: Key = Key {
     doc: "Bytes that one statement may have.",
     ..PLAIN
 };
+pub(crate) static LIMITS_REQUESTS_PER_SECOND: Key = Key {
+    section: "limits",
+    name: "requests_per_second",
+    kind: Kind::Count { least: 0 },
+    default: Some("0"),
+    example: "10",
+    doc: "Requests to `/v1` that each caller may send a second, on average; 0 is no limit.",
+    ..PLAIN
+};
+pub(crate) static LIMITS_REQUEST_BURST: Key = Key {
+    section: "limits",
+    name: "request_burst",
+    kind: Kind::Count { least: 1 },
+    default: Some("50"),
+    example: "50",
+    doc: "Requests that a caller may send at once before `requests_per_second` holds it back.",
+    ..PLAIN
+};
 
 /// The list, in the order of the documents.
-pub(crate) static KEYS: [&Key; 21] = [
+pub(crate) static KEYS: [&Key; 26] = [
     &STORAGE_URL,
     &STORAGE_ENDPOINT,
     &STORAGE_REGION,
@@ -236,6 +280,9 @@ pub(crate) static KEYS: [&Key; 21] = [
     &SERVER_TOKENS,
     &SERVER_QUERY_LOG,
     &SERVER_JOBS,
+    &SERVER_TLS_CERTIFICATE,
+    &SERVER_TLS_KEY,
+    &SERVER_ACCESS_LOG,
     &JOBS_PARALLEL,
     &JOBS_WEBHOOK,
     &JOBS_WEBHOOK_TOKEN,
@@ -247,6 +294,8 @@ pub(crate) static KEYS: [&Key; 21] = [
     &LIMITS_MAX_ROWS,
     &LIMITS_TARGET_PARTITIONS,
     &LIMITS_SQL_BYTES,
+    &LIMITS_REQUESTS_PER_SECOND,
+    &LIMITS_REQUEST_BURST,
 ];
 
 /// What a section is about.

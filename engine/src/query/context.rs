@@ -131,6 +131,7 @@ impl QueryContext {
         let record = QueryRecord {
             id: Uuid::now_v7(),
             principal: self.principal.name().to_owned(),
+            class: self.principal.class(),
             statement,
             tables: Vec::new(),
             started_at: self.engine.clock().now(),
