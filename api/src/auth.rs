@@ -30,6 +30,7 @@ use xiangyun_engine::error::Classify;
 use xiangyun_engine::{Error, ErrorKind, Principal, PrincipalClass};
 
 use crate::error::ApiError;
+use crate::layer::Known;
 use crate::state::AppState;
 
 /// Who may ask.
@@ -214,7 +215,10 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        Ok(Self(state.auth.principal(&parts.headers)?))
+        match parts.extensions.get::<Known>() {
+            Some(Known(principal)) => Ok(Self(principal.clone())),
+            None => Ok(Self(state.auth.principal(&parts.headers)?)),
+        }
     }
 }
 

@@ -68,11 +68,14 @@ impl ApiError {
             StatusCode::NOT_ACCEPTABLE => "not_acceptable",
             StatusCode::GONE => "gone",
             StatusCode::PAYLOAD_TOO_LARGE => "payload_too_large",
+            StatusCode::REQUEST_TIMEOUT => "request_timeout",
+            StatusCode::TOO_MANY_REQUESTS => "rate_limited",
             StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported_media_type",
             status if status.is_server_error() => ErrorKind::Internal.code(),
             _ => ErrorKind::InvalidInput.code(),
         };
-        Self { status, code, detail: detail.into(), hint: None, retryable: false, position: None }
+        let retryable = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
+        Self { status, code, detail: detail.into(), hint: None, retryable, position: None }
     }
 
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {

@@ -18,7 +18,7 @@ use crate::params::Params;
 /// Bytes of a result that are made before the status line goes out: a failure among them still has its status.
 const FIRST_WINDOW_BYTES: usize = 64 << 10;
 
-const QUERY_ID: HeaderName = HeaderName::from_static("x-xiangyun-query-id");
+pub(crate) const QUERY_ID: HeaderName = HeaderName::from_static("x-xiangyun-query-id");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 /// What a reply depends on beside its address.
 const VARIES: &str = "accept, authorization";

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use xiangyun_api::Telemetry;
 use xiangyun_engine::clock::system_clock;
 use xiangyun_engine::project::{Diagnostics, Project};
 use xiangyun_engine::query::{LogQueries, QuerySink};
@@ -84,9 +85,15 @@ async fn open_ingest(
 pub(crate) struct Observers {
     outboxes: Vec<Outbox>,
     queries: Option<QueryLog>,
+    telemetry: Telemetry,
 }
 
 impl Observers {
+    /// Counts the queries of a server.
+    pub(crate) fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
     /// Sends and writes what waits.
     pub(crate) async fn close(self) {
         if let Some(queries) = self.queries {
@@ -98,7 +105,7 @@ impl Observers {
     }
 }
 
-/// As [`open_observed`]; queries are recorded in the lake too, unless the settings say otherwise.
+/// As [`open_observed`]; queries are counted, and recorded in the lake too unless the settings say otherwise.
 pub(crate) async fn open_serving(
     settings: &Settings,
     environment: &Environment,
@@ -109,9 +116,10 @@ pub(crate) async fn open_serving(
         Some(log) => Arc::new(log.clone()),
         None => Arc::new(LogQueries),
     };
-    let ingest = open_ingest(settings, environment, storage, sink).await?;
+    let telemetry = Telemetry::new();
+    let ingest = open_ingest(settings, environment, storage, telemetry.counting(sink)).await?;
     let (ingest, outboxes) = observed(ingest, settings)?;
-    Ok((ingest, Observers { outboxes, queries }))
+    Ok((ingest, Observers { outboxes, queries, telemetry }))
 }
 
 /// Everything that reads and writes the lake; the endpoints that the settings name are told of every run.
@@ -122,7 +130,7 @@ pub(crate) async fn open_observed(
     let storage = Storage::open(&settings.storage()).await?;
     let ingest = open_ingest(settings, environment, storage, Arc::new(LogQueries)).await?;
     let (ingest, outboxes) = observed(ingest, settings)?;
-    Ok((ingest, Observers { outboxes, queries: None }))
+    Ok((ingest, Observers { outboxes, ..Observers::default() }))
 }
 
 fn observed(ingest: Ingest, settings: &Settings) -> anyhow::Result<(Ingest, Vec<Outbox>)> {

@@ -101,6 +101,11 @@ impl Engine {
         &self.inner.options.limits
     }
 
+    /// Bytes that the operators of running queries hold of what the limits allow.
+    pub fn reserved_bytes(&self) -> usize {
+        self.inner.runtime.env().memory_pool.reserved()
+    }
+
     /// The tables as their logs say they are.
     pub fn catalog(&self) -> &Catalog {
         &self.inner.catalog

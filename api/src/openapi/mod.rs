@@ -18,7 +18,7 @@ pub(crate) use metrics::with_metrics;
 pub(crate) use params::{
     ChunkParams, JsonParams, KeyHeader, MetricParams, PageParams, RowsParams, SqlParams, SubmissionHeader, WaitParams,
 };
-pub(crate) use responses::{Body, Changed, Gone, Known, Missing, Pushed, Reading, Ready, Rows, Store, Usual};
+pub(crate) use responses::{Body, Changed, Counting, Gone, Known, Missing, Pushed, Reading, Ready, Rows, Store, Usual};
 pub(crate) use schemas::{
     Health, MetricList, MetricReply, PageReply, PushReply, QueryInfo, QueryList, QueryProfile, QueryReply, TableDetail,
     TableList,

@@ -69,7 +69,7 @@ impl IntoResponses for Pushed {
         let response = ResponseBuilder::new()
             .description("The rows are durable, or were before")
             .content("application/json", content);
-        let mut responses = problems(&[400, 401, 403, 404, 409, 422, 429, 500, 503]);
+        let mut responses = problems(&[400, 401, 403, 404, 408, 409, 422, 429, 500, 503]);
         responses.insert("200".into(), response.build().into());
         responses
     }
@@ -114,7 +114,11 @@ problems!(
 );
 problems!(
     /// Of paths that take a body.
-    Body: 413, 415
+    Body: 408, 413, 415
+);
+problems!(
+    /// Of the server's counters.
+    Counting: 401, 403, 500
 );
 problems!(
     /// Of the question whether the server can answer.
@@ -142,6 +146,7 @@ fn meaning(status: u16) -> String {
         403 => "The caller may not do this",
         404 => "There is no such table or metric, or the caller may not see it",
         406 => "No reply in this format",
+        408 => "The body came too slowly",
         410 => "It is no longer kept",
         429 => "Too many ask at the same time, or too often; `retry-after` says when to ask again",
         409 => "The state has changed underneath, or the request repeats one with other content",

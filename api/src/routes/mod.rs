@@ -8,15 +8,15 @@ mod queries;
 mod query;
 mod rows;
 mod tables;
+mod telemetry;
 
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
 use axum::{Extension, Router};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::auth::Auth;
-use crate::layer::surround;
+use crate::layer::surrounded;
 use crate::openapi::{self, Document};
 use crate::state::AppState;
 use crate::web;
@@ -28,12 +28,8 @@ pub fn router(state: AppState) -> Router {
     let body_limit = DefaultBodyLimit::max(state.limits.body_bytes);
     let (resources, api) = resources(&state).split_for_parts();
     let asks_for_tokens = !matches!(state.auth, Auth::Loopback);
-    resources
-        .merge(web::routes())
-        .layer(Extension(Document::new(api, asks_for_tokens)))
-        .layer(body_limit)
-        .layer(from_fn(surround))
-        .with_state(state)
+    let routes = resources.merge(web::routes()).layer(Extension(Document::new(api, asks_for_tokens))).layer(body_limit);
+    surrounded(routes, &state).with_state(state)
 }
 
 /// Every path but those of pages, each with its part of the document.
@@ -53,4 +49,5 @@ fn resources(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(document::show))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
+        .routes(routes!(telemetry::text))
 }

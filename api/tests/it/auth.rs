@@ -14,7 +14,7 @@ use crate::lake::{Lake, Reply};
 const TOKENS: &str = "version = 1\n[[tokens]]\nname = \"screen\"\nagency = \"approvals\"\nclass = \"dashboard\"\n\
     sha256 = \"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"\n";
 
-async fn with_tokens() -> Lake {
+pub(crate) async fn with_tokens() -> Lake {
     let mut lake = Lake::open().await;
     let file = lake.folder().join("tokens.toml");
     std::fs::write(&file, TOKENS).unwrap();

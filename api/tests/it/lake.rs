@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt;
 use xiangyun_api::auth::Auth;
-use xiangyun_api::{AppState, HttpLimits, router};
+use xiangyun_api::{AppState, Telemetry, router};
 use xiangyun_engine::catalog::{RunRecord, RunStatus, TableDef};
 use xiangyun_engine::clock::FixedClock;
 use xiangyun_engine::project::{Diagnostics, Project, render};
@@ -133,8 +133,10 @@ impl Lake {
             limits: Limits { target_partitions: 1, ..Limits::default() },
             clock: Arc::new(FixedClock(DateTime::from_timestamp(1_553_558_400, 0).unwrap())),
         };
-        let engine = Engine::open_recording(options.clone(), Arc::clone(&records) as Arc<dyn QuerySink>).await.unwrap();
-        let state = AppState { engine, pushes: None, auth: Auth::Loopback, limits: HttpLimits::default() };
+        let telemetry = Telemetry::new();
+        let sink = telemetry.counting(Arc::clone(&records) as Arc<dyn QuerySink>);
+        let engine = Engine::open_recording(options.clone(), sink).await.unwrap();
+        let state = AppState { telemetry, ..AppState::new(engine, Auth::Loopback) };
         let lake = Self { records, state, options, storage, table, folder };
         lake.append(1..=7).await;
         lake

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod access_log;
 mod auth;
+mod compression;
 mod errors;
 mod formats;
 mod lake;
@@ -10,8 +12,11 @@ mod metrics;
 mod openapi;
 mod pushes;
 mod queries;
+mod rate_limits;
 mod service;
 mod socket;
 mod streams;
 mod tables;
+mod telemetry;
+mod tls;
 mod web;

@@ -127,7 +127,8 @@ async fn an_answer_that_the_caller_has_is_not_sent_again() {
     let reply = lake.get(&path).await;
     let etag = reply.header("etag").to_owned();
     assert!(etag.starts_with("W/\""), "{etag}");
-    assert_eq!((reply.header("cache-control"), reply.header("vary")), ("private, no-cache", "accept, authorization"));
+    assert_eq!(reply.header("cache-control"), "private, no-cache");
+    assert!(reply.header("vary").starts_with("accept, authorization"), "{}", reply.header("vary"));
     let known = get_with(&lake, &path, ("if-none-match", &etag)).await;
     assert_eq!((known.status, known.body.len()), (StatusCode::NOT_MODIFIED, 0));
     assert_eq!((known.header("etag"), known.header("x-xiangyun-tables")), (etag.as_str(), "approvals.cases@0"));

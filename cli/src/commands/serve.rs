@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use xiangyun_api::auth::Auth;
-use xiangyun_api::{AppState, HttpLimits};
+use xiangyun_api::{AccessLog, AppState, RateLimits, Telemetry, Tls};
 use xiangyun_engine::{Error, ErrorKind};
 use xiangyun_ingest::Ingest;
 use xiangyun_ingest::maintain::Upkeep;
@@ -12,16 +12,16 @@ use xiangyun_ingest::push::{PushLimits, Pushes};
 use crate::args::ServeArgs;
 use crate::output::note;
 use crate::session::{Session, open_serving};
-use crate::settings::{SERVER_LISTEN, Settings};
+use crate::settings::{LogTarget, SERVER_LISTEN, Settings};
 
 /// Serves the HTTP interface until Ctrl-C or a request to terminate.
 pub(super) async fn run(session: &Session, args: ServeArgs) -> anyhow::Result<()> {
     let listen = args.listen.map(|address| (&SERVER_LISTEN, "--listen", address));
     let settings = session.settings(listen.into_iter().collect())?;
-    let auth = auth(&settings)?; // before the lake is opened: a wrong address is told at once
+    let door = Door::open(&settings)?; // before the lake is opened: a wrong address is told at once
     let (ingest, observers) = open_serving(&settings, &session.environment).await?;
     let upkeep = settings.optimizes().then(|| Upkeep::start(ingest.maintenance()));
-    let served = serve(session, &settings, ingest, auth).await;
+    let served = serve(session, &settings, ingest, door, observers.telemetry()).await;
     if let Some(upkeep) = upkeep {
         upkeep.close().await;
     }
@@ -30,17 +30,23 @@ pub(super) async fn run(session: &Session, args: ServeArgs) -> anyhow::Result<()
 }
 
 /// Serves, and works the schedule beside it where the settings say so.
-async fn serve(session: &Session, settings: &Settings, ingest: Ingest, auth: Auth) -> anyhow::Result<()> {
-    let announce = |address| note(&format!("the server listens on http://{address}"));
+async fn serve(
+    session: &Session,
+    settings: &Settings,
+    ingest: Ingest,
+    door: Door,
+    telemetry: &Telemetry,
+) -> anyhow::Result<()> {
+    let announce = |url: &str| note(&format!("the server listens on {url}"));
     if !settings.serves_jobs() {
-        return until_stopped(&ingest, auth, settings, announce).await;
+        return until_stopped(&ingest, door, settings, telemetry, announce).await;
     }
     let serving_from = ingest.clone();
     let jobs = super::run::open(ingest, settings)?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let stopped = async { drop(stopped.await) };
     let serving = async {
-        let served = until_stopped(&serving_from, auth, settings, announce).await;
+        let served = until_stopped(&serving_from, door, settings, telemetry, announce).await;
         drop(stop);
         served
     };
@@ -49,33 +55,67 @@ async fn serve(session: &Session, settings: &Settings, ingest: Ingest, auth: Aut
     served.and(worked)
 }
 
-/// Who may ask, and whether the address may be bound with that.
-pub(super) fn auth(settings: &Settings) -> anyhow::Result<Auth> {
-    let auth = match settings.tokens() {
-        Some(path) => Auth::load(&path).map_err(Error::from)?,
-        None => Auth::Loopback,
-    };
-    auth.check_listen(settings.listen()?).map_err(Error::from)?;
-    Ok(auth)
+/// Where requests come in: what can be refused before the lake is opened.
+pub(super) struct Door {
+    address: SocketAddr,
+    auth: Auth,
+    tls: Option<Tls>,
 }
 
-/// Binds, says where, and serves; running requests end before this returns.
+impl Door {
+    /// Reads who may ask and the certificate, and tells whether the address may be bound with that.
+    pub(super) fn open(settings: &Settings) -> anyhow::Result<Self> {
+        let address = settings.listen()?;
+        let auth = match settings.tokens() {
+            Some(path) => Auth::load(&path).map_err(Error::from)?,
+            None => Auth::Loopback,
+        };
+        auth.check_listen(address).map_err(Error::from)?;
+        let tls = settings.tls()?.map(|(certificate, key)| Tls::load(&certificate, &key)).transpose()?;
+        Ok(Self { address, auth, tls })
+    }
+
+    async fn bind(&self) -> anyhow::Result<TcpListener> {
+        let address = self.address;
+        TcpListener::bind(address).await.map_err(|cause| {
+            Error::new(ErrorKind::Unavailable, format!("cannot listen on {address}"))
+                .with_hint("choose another address by `--listen`, port 0 takes a free one")
+                .with_source(cause)
+                .into()
+        })
+    }
+}
+
+/// Binds, says under which address, and serves; running requests end before this returns.
 pub(super) async fn until_stopped(
     ingest: &Ingest,
-    auth: Auth,
+    door: Door,
     settings: &Settings,
-    announce: impl FnOnce(SocketAddr),
+    telemetry: &Telemetry,
+    announce: impl FnOnce(&str),
 ) -> anyhow::Result<()> {
-    let address = settings.listen()?;
-    let listener = TcpListener::bind(address).await.map_err(|cause| {
-        Error::new(ErrorKind::Unavailable, format!("cannot listen on {address}"))
-            .with_hint("choose another address by `--listen`, port 0 takes a free one")
-            .with_source(cause)
-    })?;
-    announce(listener.local_addr().context("cannot tell the address")?);
-    let pushes = Some(Pushes::new(ingest.clone(), PushLimits::default()));
-    let state = AppState { engine: ingest.engine().clone(), pushes, auth, limits: HttpLimits::default() };
-    Ok(xiangyun_api::serve(listener, state, stopped()).await?)
+    let access_log = match settings.access_log() {
+        Some(LogTarget::File(path)) => AccessLog::file(&path, telemetry)?,
+        Some(LogTarget::StandardOutput) => AccessLog::standard_output(telemetry)?,
+        None => AccessLog::none(),
+    };
+    let listener = door.bind().await?;
+    let address = listener.local_addr().context("cannot tell the address")?;
+    announce(&format!("{}://{address}", if door.tls.is_some() { "https" } else { "http" }));
+    let (requests, burst) = settings.request_rate();
+    let state = AppState {
+        pushes: Some(Pushes::new(ingest.clone(), PushLimits::default())),
+        rate_limits: RateLimits::per_second(requests, burst),
+        telemetry: telemetry.clone(),
+        access_log: access_log.clone(),
+        ..AppState::new(ingest.engine().clone(), door.auth)
+    };
+    let served = match door.tls {
+        Some(tls) => xiangyun_api::serve_tls(listener, tls, state, stopped()).await,
+        None => xiangyun_api::serve(listener, state, stopped()).await,
+    };
+    access_log.close().await;
+    Ok(served?)
 }
 
 /// Ends at Ctrl-C, and where a supervisor asks the process to end.

@@ -129,6 +129,32 @@ pub(crate) static SERVER_JOBS: Key = Key {
     doc: "Whether `xiangyun serve` works the schedule too, as `xiangyun run` does.",
     ..PLAIN
 };
+pub(crate) static SERVER_TLS_CERTIFICATE: Key = Key {
+    section: "server",
+    name: "tls_certificate",
+    kind: Kind::Path,
+    example: "\"server.pem\"",
+    doc: "PEM file of the server's certificate, followed by those that signed it. With `tls_key` the server speaks TLS; \
+          without both it speaks plain HTTP. A changed file is read again.",
+    ..PLAIN
+};
+pub(crate) static SERVER_TLS_KEY: Key = Key {
+    section: "server",
+    name: "tls_key",
+    kind: Kind::Path,
+    example: "\"server.key\"",
+    doc: "PEM file of that certificate's key, without a passphrase.",
+    ..PLAIN
+};
+pub(crate) static SERVER_ACCESS_LOG: Key = Key {
+    section: "server",
+    name: "access_log",
+    example: "\"/var/log/xiangyun/access.log\"",
+    doc: "File that gets a line of JSON for each request, or `-` for standard output; relative to the project in the file, \
+          to the working folder elsewhere.",
+    kind: Kind::Path,
+    ..PLAIN
+};
 pub(crate) static JOBS_PARALLEL: Key = Key {
     section: "jobs",
     name: "parallel",
@@ -223,9 +249,103 @@ pub(crate) static LIMITS_SQL_BYTES: Key = Key {
     doc: "Bytes that one statement may have.",
     ..PLAIN
 };
+pub(crate) static LIMITS_REQUESTS_PER_SECOND: Key = Key {
+    section: "limits",
+    name: "requests_per_second",
+    kind: Kind::Count { least: 0 },
+    default: Some("0"),
+    example: "10",
+    doc: "Requests to `/v1` that each caller may send a second, on average; 0 is no limit.",
+    ..PLAIN
+};
+pub(crate) static LIMITS_REQUEST_BURST: Key = Key {
+    section: "limits",
+    name: "request_burst",
+    kind: Kind::Count { least: 1 },
+    default: Some("50"),
+    example: "50",
+    doc: "Requests that a caller may send at once before `requests_per_second` holds it back.",
+    ..PLAIN
+};
+
+/// A limit of which 0 is none.
+const fn limit(name: &'static str, default: &'static str, example: &'static str, doc: &'static str) -> Key {
+    Key { section: "limits", name, kind: Kind::Count { least: 0 }, default: Some(default), example, doc, secret: false }
+}
+
+pub(crate) static LIMITS_DASHBOARD_CONCURRENT: Key = limit(
+    "dashboard_concurrent",
+    "64",
+    "64",
+    "Queries of dashboards that run at one time; further ones wait. 0 is no limit, as for all limits of classes.",
+);
+pub(crate) static LIMITS_DASHBOARD_QUEUED: Key = limit(
+    "dashboard_queued",
+    "1000",
+    "1000",
+    "Queries of dashboards that wait for that; further ones are answered 429.",
+);
+pub(crate) static LIMITS_DASHBOARD_TIMEOUT_SECONDS: Key = limit(
+    "dashboard_timeout_seconds",
+    "60",
+    "60",
+    "Seconds that one query of dashboards may take, waiting included, where that is less than `timeout_seconds`.",
+);
+pub(crate) static LIMITS_DASHBOARD_MEMORY_BYTES: Key = limit(
+    "dashboard_memory_bytes",
+    "0",
+    "536870912",
+    "Bytes that the operators of one query of dashboards may hold before they spill or fail.",
+);
+pub(crate) static LIMITS_DASHBOARD_SCAN_BYTES: Key =
+    limit("dashboard_scan_bytes", "0", "10737418240", "Bytes that one query of dashboards may read from files.");
+pub(crate) static LIMITS_DASHBOARD_MAX_ROWS: Key = limit(
+    "dashboard_max_rows",
+    "0",
+    "100000",
+    "Rows that one result of dashboards may have where the request does not say.",
+);
+pub(crate) static LIMITS_ANALYST_CONCURRENT: Key = limit(
+    "analyst_concurrent",
+    "8",
+    "8",
+    "Queries of analysts that run at one time; further ones wait. 0 is no limit, as for all limits of classes.",
+);
+pub(crate) static LIMITS_ANALYST_QUEUED: Key =
+    limit("analyst_queued", "100", "100", "Queries of analysts that wait for that; further ones are answered 429.");
+pub(crate) static LIMITS_ANALYST_TIMEOUT_SECONDS: Key = limit(
+    "analyst_timeout_seconds",
+    "0",
+    "60",
+    "Seconds that one query of analysts may take, waiting included, where that is less than `timeout_seconds`.",
+);
+pub(crate) static LIMITS_ANALYST_MEMORY_BYTES: Key = limit(
+    "analyst_memory_bytes",
+    "0",
+    "536870912",
+    "Bytes that the operators of one query of analysts may hold before they spill or fail.",
+);
+pub(crate) static LIMITS_ANALYST_SCAN_BYTES: Key =
+    limit("analyst_scan_bytes", "0", "10737418240", "Bytes that one query of analysts may read from files.");
+pub(crate) static LIMITS_ANALYST_MAX_ROWS: Key = limit(
+    "analyst_max_rows",
+    "0",
+    "100000",
+    "Rows that one result of analysts may have where the request does not say.",
+);
+pub(crate) static LIMITS_RESULT_BYTES: Key =
+    limit("result_bytes", "4294967296", "4294967296", "Bytes on disk of one result of an asynchronous query.");
+pub(crate) static LIMITS_RESULTS_BYTES: Key =
+    limit("results_bytes", "34359738368", "34359738368", "Bytes on disk of all such results together.");
+pub(crate) static LIMITS_CACHE_BYTES: Key = limit(
+    "cache_bytes",
+    "268435456",
+    "268435456",
+    "Bytes of small results that are kept in memory for those who ask the same; 0 keeps none.",
+);
 
 /// The list, in the order of the documents.
-pub(crate) static KEYS: [&Key; 21] = [
+pub(crate) static KEYS: [&Key; 41] = [
     &STORAGE_URL,
     &STORAGE_ENDPOINT,
     &STORAGE_REGION,
@@ -236,6 +356,9 @@ pub(crate) static KEYS: [&Key; 21] = [
     &SERVER_TOKENS,
     &SERVER_QUERY_LOG,
     &SERVER_JOBS,
+    &SERVER_TLS_CERTIFICATE,
+    &SERVER_TLS_KEY,
+    &SERVER_ACCESS_LOG,
     &JOBS_PARALLEL,
     &JOBS_WEBHOOK,
     &JOBS_WEBHOOK_TOKEN,
@@ -247,6 +370,23 @@ pub(crate) static KEYS: [&Key; 21] = [
     &LIMITS_MAX_ROWS,
     &LIMITS_TARGET_PARTITIONS,
     &LIMITS_SQL_BYTES,
+    &LIMITS_DASHBOARD_CONCURRENT,
+    &LIMITS_DASHBOARD_QUEUED,
+    &LIMITS_DASHBOARD_TIMEOUT_SECONDS,
+    &LIMITS_DASHBOARD_MEMORY_BYTES,
+    &LIMITS_DASHBOARD_SCAN_BYTES,
+    &LIMITS_DASHBOARD_MAX_ROWS,
+    &LIMITS_ANALYST_CONCURRENT,
+    &LIMITS_ANALYST_QUEUED,
+    &LIMITS_ANALYST_TIMEOUT_SECONDS,
+    &LIMITS_ANALYST_MEMORY_BYTES,
+    &LIMITS_ANALYST_SCAN_BYTES,
+    &LIMITS_ANALYST_MAX_ROWS,
+    &LIMITS_RESULT_BYTES,
+    &LIMITS_RESULTS_BYTES,
+    &LIMITS_CACHE_BYTES,
+    &LIMITS_REQUESTS_PER_SECOND,
+    &LIMITS_REQUEST_BURST,
 ];
 
 /// What a section is about.

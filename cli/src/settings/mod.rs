@@ -8,12 +8,13 @@ mod value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use xiangyun_engine::project::{Diagnostics, nearest};
-use xiangyun_engine::query::Limits;
+use xiangyun_engine::query::{ClassLimits, KeptLimits, Limits};
 use xiangyun_engine::storage::StorageOptions;
 use xiangyun_engine::{Error, ErrorKind};
 use xiangyun_ingest::connection::{SECRET_PREFIX, SecretText, Secrets};
@@ -26,6 +27,18 @@ use crate::report::Faults;
 
 /// The file that marks a project's root and holds its settings.
 pub(crate) const FILE_NAME: &str = "xiangyun.toml";
+
+/// What stands for standard output in place of a file.
+const STANDARD_OUTPUT: &str = "-";
+
+/// Where a log goes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum LogTarget {
+    /// Standard output.
+    StandardOutput,
+    /// The end of a file.
+    File(PathBuf),
+}
 
 /// What is shown in place of a secret.
 const MASK: &str = "********";
@@ -184,13 +197,36 @@ impl Settings {
             Some(Value::Count(number)) => usize::try_from(*number).unwrap_or(usize::MAX),
             _ => 0,
         };
+        let defaults = Limits::default();
         Limits {
             memory_bytes: count(&keys::LIMITS_MEMORY_BYTES),
             target_partitions: count(&keys::LIMITS_TARGET_PARTITIONS),
             timeout: Duration::from_secs(count(&keys::LIMITS_TIMEOUT_SECONDS) as u64),
             sql_bytes: count(&keys::LIMITS_SQL_BYTES),
             max_rows: count(&keys::LIMITS_MAX_ROWS),
-            ..Limits::default()
+            dashboard: ClassLimits {
+                concurrent: count(&keys::LIMITS_DASHBOARD_CONCURRENT),
+                queued: count(&keys::LIMITS_DASHBOARD_QUEUED),
+                timeout: Duration::from_secs(count(&keys::LIMITS_DASHBOARD_TIMEOUT_SECONDS) as u64),
+                memory_bytes: count(&keys::LIMITS_DASHBOARD_MEMORY_BYTES),
+                scan_bytes: count(&keys::LIMITS_DASHBOARD_SCAN_BYTES) as u64,
+                max_rows: count(&keys::LIMITS_DASHBOARD_MAX_ROWS),
+            },
+            analyst: ClassLimits {
+                concurrent: count(&keys::LIMITS_ANALYST_CONCURRENT),
+                queued: count(&keys::LIMITS_ANALYST_QUEUED),
+                timeout: Duration::from_secs(count(&keys::LIMITS_ANALYST_TIMEOUT_SECONDS) as u64),
+                memory_bytes: count(&keys::LIMITS_ANALYST_MEMORY_BYTES),
+                scan_bytes: count(&keys::LIMITS_ANALYST_SCAN_BYTES) as u64,
+                max_rows: count(&keys::LIMITS_ANALYST_MAX_ROWS),
+            },
+            kept: KeptLimits {
+                result_bytes: count(&keys::LIMITS_RESULT_BYTES) as u64,
+                total_bytes: count(&keys::LIMITS_RESULTS_BYTES) as u64,
+                ..defaults.kept
+            },
+            cache_bytes: count(&keys::LIMITS_CACHE_BYTES) as u64,
+            ..defaults
         }
     }
 
@@ -203,6 +239,37 @@ impl Settings {
     /// The file of tokens.
     pub(crate) fn tokens(&self) -> Option<PathBuf> {
         self.text(&keys::SERVER_TOKENS).map(PathBuf::from)
+    }
+
+    /// The files of certificate and key; both or none.
+    pub(crate) fn tls(&self) -> anyhow::Result<Option<(PathBuf, PathBuf)>> {
+        let file = |key| self.text(key).map(PathBuf::from);
+        let missing = match (file(&keys::SERVER_TLS_CERTIFICATE), file(&keys::SERVER_TLS_KEY)) {
+            (Some(certificate), Some(key)) => return Ok(Some((certificate, key))),
+            (None, None) => return Ok(None),
+            (Some(_), None) => &keys::SERVER_TLS_KEY,
+            (None, Some(_)) => &keys::SERVER_TLS_CERTIFICATE,
+        };
+        let message = format!("TLS needs a certificate and its key, and `{}` is not set", missing.path());
+        Err(Error::new(ErrorKind::InvalidInput, message).with_hint("set both of them, or none for plain HTTP").into())
+    }
+
+    /// Where a line of each request goes.
+    pub(crate) fn access_log(&self) -> Option<LogTarget> {
+        Some(match self.text(&keys::SERVER_ACCESS_LOG)?.as_str() {
+            STANDARD_OUTPUT => LogTarget::StandardOutput,
+            path => LogTarget::File(path.into()),
+        })
+    }
+
+    /// Requests that a caller may send a second, and at once.
+    pub(crate) fn request_rate(&self) -> (u32, NonZeroU32) {
+        let count = |key| match self.value(key) {
+            Some(Value::Count(number)) => u32::try_from(*number).unwrap_or(u32::MAX),
+            _ => 0,
+        };
+        let burst = NonZeroU32::new(count(&keys::LIMITS_REQUEST_BURST)).unwrap_or(NonZeroU32::MIN);
+        (count(&keys::LIMITS_REQUESTS_PER_SECOND), burst)
     }
 
     /// Whether the server records queries in the lake.
@@ -277,7 +344,9 @@ fn parse(key: &Key, text: &str, origin: &str) -> anyhow::Result<Value> {
 /// A relative path in the project's file starts at the project's folder.
 fn within_project(key: &Key, value: &Value, root: &Path) -> Value {
     match (key.kind, value) {
-        (keys::Kind::Path, Value::Text(path)) => Value::Text(root.join(path).to_string_lossy().into_owned()),
+        (keys::Kind::Path, Value::Text(path)) if path != STANDARD_OUTPUT => {
+            Value::Text(root.join(path).to_string_lossy().into_owned())
+        }
         _ => value.clone(),
     }
 }

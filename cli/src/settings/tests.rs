@@ -60,6 +60,31 @@ fn a_relative_token_file_belongs_to_the_project_when_the_file_names_it() {
 }
 
 #[test]
+fn tls_wants_both_of_its_files() {
+    let both = "version = 1\n[server]\ntls_certificate = \"c.pem\"\ntls_key = \"/k.pem\"\n";
+    let (certificate, key) = resolve(both, &[], &vec![]).unwrap().tls().unwrap().unwrap();
+    assert!(certificate.is_absolute() && certificate.ends_with("c.pem"), "{}", certificate.display());
+    assert_eq!(key, Path::new("/k.pem"));
+    assert_eq!(resolve("version = 1\n", &[], &vec![]).unwrap().tls().unwrap(), None);
+    for (given, missing) in [("TLS_KEY", "server.tls_certificate"), ("TLS_CERTIFICATE", "server.tls_key")] {
+        let variable = format!("XIANGYUN_SERVER_{given}");
+        let error = resolve("version = 1\n", &[(&variable, "x.pem")], &vec![]).unwrap().tls().unwrap_err();
+        assert!(error.to_string().contains(&format!("`{missing}` is not set")), "{error}");
+    }
+}
+
+#[test]
+fn the_access_log_is_a_file_or_standard_output() {
+    let target = |value: &str| {
+        let file = format!("version = 1\n[server]\naccess_log = \"{value}\"\n");
+        resolve(&file, &[], &vec![]).unwrap().access_log().unwrap()
+    };
+    assert_eq!(target("-"), LogTarget::StandardOutput);
+    assert_eq!(target("/a/access.log"), LogTarget::File("/a/access.log".into()));
+    assert_eq!(resolve("version = 1\n", &[], &vec![]).unwrap().access_log(), None);
+}
+
+#[test]
 fn all_faults_of_the_file_are_told_at_once_with_place_and_suggestion() {
     let file = "version = 1\n[storge]\nurl = \"x\"\n[limits]\nmax_row = 1\nsql_bytes = \"many\"\nmemory_bytes = 1\n";
     let faults = resolve(file, &[], &vec![]).unwrap_err().downcast::<Faults>().unwrap();

@@ -171,6 +171,7 @@ impl QueryContext {
         let record = QueryRecord {
             id: query_id.unwrap_or_else(Uuid::now_v7),
             principal: self.principal.name().to_owned(),
+            class: self.principal.class(),
             statement,
             tables: Vec::new(),
             started_at: self.engine.clock().now(),

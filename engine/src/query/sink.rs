@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::result::TableVersion;
 use crate::error::ErrorKind;
+use crate::policy::PrincipalClass;
 
 /// How a query ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct QueryRecord {
     pub id: Uuid,
     /// Name of the principal.
     pub principal: String,
+    /// Its class.
+    pub class: PrincipalClass,
     /// The statement, or how a metric was asked, without the parameters' values.
     pub statement: String,
     /// The tables it read, each at one version.

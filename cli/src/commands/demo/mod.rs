@@ -3,13 +3,14 @@
 mod folder;
 
 use anyhow::Context;
-use xiangyun_api::auth::Auth;
+use xiangyun_api::Telemetry;
 use xiangyun_engine::semantic::{MetricQuery, TimeGrain};
 use xiangyun_engine::{Error, ErrorKind, Principal};
 use xiangyun_ingest::{Ingest, LoadOptions, LoadOutcome};
 
 use super::load::load_all;
 use super::metric;
+use super::serve::Door;
 use crate::args::DemoArgs;
 use crate::output::{Output, note};
 use crate::report::{AlreadyTold, Interrupted, plural};
@@ -28,28 +29,34 @@ pub(super) async fn run(session: &Session, args: DemoArgs) -> anyhow::Result<()>
     let mut flags = session.set_flags()?;
     flags.extend(listen);
     let settings = Settings::resolve(root, &session.environment, &flags)?;
-    let auth = super::serve::auth(&settings)?;
+    let door = Door::open(&settings)?;
     let (ingest, observers) = open_serving(&settings, &session.environment).await?;
     let loaded = tokio::select! {
         loaded = load_and_ask(session, &settings, &ingest, scale) => loaded,
         _ = tokio::signal::ctrl_c() => Err(Interrupted.into()),
     };
     let served = match loaded {
-        Ok(()) => serve(&args, &settings, &ingest, auth).await,
+        Ok(()) => serve(&args, &settings, &ingest, door, observers.telemetry()).await,
         Err(error) => Err(error),
     };
     observers.close().await;
     served
 }
 
-async fn serve(args: &DemoArgs, settings: &Settings, ingest: &Ingest, auth: Auth) -> anyhow::Result<()> {
+async fn serve(
+    args: &DemoArgs,
+    settings: &Settings,
+    ingest: &Ingest,
+    door: Door,
+    telemetry: &Telemetry,
+) -> anyhow::Result<()> {
     let dir = args.dir.display().to_string();
-    super::serve::until_stopped(ingest, auth, settings, |address| {
-        note(&format!("the server listens on http://{address}, Ctrl-C stops it; next, from another terminal:"));
-        note(&format!("  curl 'http://{address}/v1/metrics/startup_median_days?by=region.prefecture&regions=as_is'"));
+    super::serve::until_stopped(ingest, door, settings, telemetry, |url| {
+        note(&format!("the server listens on {url}, Ctrl-C stops it; next, from another terminal:"));
+        note(&format!("  curl '{url}/v1/metrics/startup_median_days?by=region.prefecture&regions=as_is'"));
         note(&format!("  xiangyun sql --project {dir} -c 'SELECT * FROM system.runs'"));
         note(&format!("  xiangyun sql --project {dir}"));
-        note(&format!("  http://{address}/ in a browser"));
+        note(&format!("  {url}/ in a browser"));
     })
     .await
 }

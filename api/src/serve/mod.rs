@@ -1,13 +1,14 @@
-//! The accept loop: connections with a time limit for their heads, and an orderly end.
+//! The accept loop: connections with limits of time and number, TLS where it is asked for, and an orderly end.
+
+mod connection;
+mod tls;
+mod watch;
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,14 @@ use xiangyun_engine::error::Classify;
 use xiangyun_engine::{Error, ErrorKind};
 
 use crate::router;
-use crate::state::{AppState, HttpLimits};
+use crate::state::AppState;
+
+use connection::Door;
+pub use tls::{Tls, TlsError};
+pub(crate) use watch::Watch;
+
+/// Pause after a connection could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why the server cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -34,15 +42,40 @@ impl Classify for ServeError {
 /// Serves `listener` until `shutdown` is done; then running requests may end, within the limit's time. Refuses an
 /// address that the network can reach while there is no token file.
 pub async fn serve(listener: TcpListener, state: AppState, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    listen(listener, None, state, shutdown).await
+}
+
+/// As [`serve`], over TLS; its certificate is read again when its files change.
+pub async fn serve_tls(
+    listener: TcpListener,
+    tls: Tls,
+    state: AppState,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    let followed = tls.clone();
+    let serving = listen(listener, Some(tls), state, shutdown);
+    tokio::select! {
+        served = serving => served,
+        never = followed.follow() => match never {},
+    }
+}
+
+async fn listen(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    state: AppState,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Error> {
     let address = listener.local_addr().map_err(ServeError::Address)?;
     state.auth.check_listen(address)?;
     let limits = state.limits;
-    let service = router(state);
     let slots = Arc::new(Semaphore::new(limits.connections));
     let closing = CancellationToken::new();
+    let telemetry = state.telemetry.clone();
+    let door = Door { service: router(state), limits, tls, closing: closing.clone(), telemetry };
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
-    tracing::info!(%address, "listening");
+    tracing::info!(%address, tls = door.tls.is_some(), "listening");
     loop {
         // A free slot first: connections beyond the limit wait in the system's queue.
         let slot = tokio::select! {
@@ -54,8 +87,8 @@ pub async fn serve(listener: TcpListener, state: AppState, shutdown: impl Future
             () = &mut shutdown => break,
         };
         match stream {
-            Ok((stream, _)) => {
-                let connection = handle(stream, service.clone(), limits, closing.clone());
+            Ok((stream, remote)) => {
+                let connection = door.clone().serve(stream, remote);
                 connections.spawn(async move {
                     connection.await;
                     drop(slot);
@@ -64,7 +97,7 @@ pub async fn serve(listener: TcpListener, state: AppState, shutdown: impl Future
             Err(error) => {
                 // As a rule too many open files: they become fewer by waiting, not by trying at once.
                 tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
         while connections.try_join_next().is_some() {}
@@ -76,24 +109,4 @@ pub async fn serve(listener: TcpListener, state: AppState, shutdown: impl Future
         tracing::warn!("requests were cut by the shutdown");
     }
     Ok(())
-}
-
-async fn handle(stream: TcpStream, service: Router, limits: HttpLimits, closing: CancellationToken) {
-    // Rows leave as they are made; small ones should not wait for more.
-    let _ = stream.set_nodelay(true);
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = closing.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "connection ended early");
-    }
 }

@@ -1,0 +1,100 @@
+//! What surrounds every request: its ids, its accounts, one shape for every error, compression, and who may ask how often.
+
+mod admit;
+mod compress;
+mod exchange;
+mod explain;
+mod ids;
+mod timed_body;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderValue, Version};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
+use xiangyun_engine::Principal;
+
+use crate::serve::Watch;
+use crate::state::AppState;
+
+use exchange::Exchange;
+use ids::REQUEST_ID;
+
+pub(crate) use admit::Known;
+
+/// The connection that a request came over.
+#[derive(Debug, Clone)]
+pub(crate) struct Connection {
+    pub(crate) remote: SocketAddr,
+    pub(crate) watch: Arc<Watch>,
+}
+
+/// What the layers know of one request.
+#[derive(Debug, Clone)]
+struct Asked(Arc<Question>);
+
+#[derive(Debug)]
+struct Question {
+    request_id: String,
+    trace_id: Option<String>,
+    remote: Option<SocketAddr>,
+    /// The route and not the address: addresses hold SQL and values.
+    route: Arc<str>,
+    /// Method and path, for messages.
+    shown: String,
+    http1: bool,
+    /// The body did not arrive in time.
+    late: AtomicBool,
+    principal: OnceLock<Principal>,
+}
+
+impl Asked {
+    fn of(request: &Request) -> Self {
+        let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).into();
+        Self(Arc::new(Question {
+            request_id: ids::request_id(request.headers()),
+            trace_id: ids::trace_id(request.headers()),
+            remote: request.extensions().get::<Connection>().map(|connection| connection.remote),
+            route,
+            shown: format!("{} {}", request.method(), request.uri().path()),
+            http1: request.version() < Version::HTTP_2,
+            late: AtomicBool::new(false),
+            principal: OnceLock::new(),
+        }))
+    }
+
+    fn is_late(&self) -> bool {
+        self.0.late.load(Ordering::Relaxed)
+    }
+}
+
+/// Puts every layer around the routes.
+pub(crate) fn surrounded(routes: Router<AppState>, state: &AppState) -> Router<AppState> {
+    routes
+        .layer(from_fn(compress::unpack))
+        .layer(from_fn_with_state(state.clone(), admit::admit))
+        .layer(from_fn(explain::explain))
+        .layer(from_fn(compress::fuse))
+        .layer(compress::compression())
+        .layer(from_fn_with_state(state.clone(), surround))
+}
+
+/// The outermost layer.
+async fn surround(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let asked = Asked::of(&request);
+    let exchange = Exchange::begin(&state, &request, asked.clone());
+    request.extensions_mut().insert(asked.clone());
+    let request = timed_body::timed(request, &state.limits, &asked);
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    compress::join_vary(headers);
+    if let Ok(value) = HeaderValue::from_str(&asked.0.request_id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    exchange.answer(response)
+}
