@@ -19,7 +19,7 @@ use crate::telemetry::OPEN_METRICS;
     responses((status = 200, description = "The counters", body = String, content_type = OPEN_METRICS), Counting),
     extensions(("x-zh" = json!("服务器运行指标")))
 )]
-pub(super) async fn text(Caller(_): Caller, State(state): State<AppState>) -> Result<Response, ApiError> {
+pub(super) async fn text(Caller(_principal): Caller, State(state): State<AppState>) -> Result<Response, ApiError> {
     let text = state.telemetry.text(&state.engine)?;
     Ok(([(CONTENT_TYPE, OPEN_METRICS), (CACHE_CONTROL, "no-store")], text).into_response())
 }
