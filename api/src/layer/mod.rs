@@ -13,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::HOST;
 use axum::http::{HeaderValue, Version};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
@@ -72,6 +73,15 @@ impl Asked {
     }
 }
 
+/// The host that is asked for, where all that comes after looks for it: HTTP/2 and proxies name it in the address, and that
+/// one counts.
+fn name_host(request: &mut Request) {
+    let named = request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+    if let Some(host) = named {
+        request.headers_mut().insert(HOST, host);
+    }
+}
+
 /// Puts every layer around the routes.
 pub(crate) fn surrounded(routes: Router<AppState>, state: &AppState) -> Router<AppState> {
     routes
@@ -85,6 +95,7 @@ pub(crate) fn surrounded(routes: Router<AppState>, state: &AppState) -> Router<A
 
 /// The outermost layer.
 async fn surround(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    name_host(&mut request);
     let asked = Asked::of(&request);
     let exchange = Exchange::begin(&state, &request, asked.clone());
     request.extensions_mut().insert(asked.clone());

@@ -2,7 +2,9 @@
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use futures::stream;
 use serde_json::{Value, json};
+use tower::ServiceExt;
 use xiangyun_api::{AccessLog, Telemetry};
 
 use crate::auth::with_tokens;
@@ -77,6 +79,18 @@ async fn a_line_tells_where_a_request_came_from_and_whether_its_reply_was_whole(
     assert!(told.iter().all(|line| line["remote"].as_str().unwrap().starts_with("127.0.0.1:")), "{told:?}");
     assert!(told[1]["bytes"].as_u64().unwrap() > 64 << 10 && cut.len() > 64 << 10);
     assert_eq!((&told[1]["principal"], &told[2]["bytes"]), (&json!("local"), &json!(0)));
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_before_the_reply_has_a_line_too() {
+    let lake = logging(Lake::open().await).await;
+    let never = stream::pending::<Result<Vec<u8>, std::io::Error>>();
+    let request = Request::post("/v1/query").header("content-type", "application/json");
+    let mut reply = Box::pin(lake.router().oneshot(request.body(Body::from_stream(never)).unwrap()));
+    assert!(futures::poll!(&mut reply).is_pending());
+    drop(reply);
+    let told = lines(&lake).await;
+    assert_eq!((&told[0]["status"], &told[0]["complete"]), (&json!(499), &json!(false)), "{told:?}");
 }
 
 #[test]
