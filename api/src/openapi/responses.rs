@@ -118,7 +118,7 @@ problems!(
 );
 problems!(
     /// Of the server's counters.
-    Counting: 401, 403, 500
+    Counting: 400, 401, 403, 500
 );
 problems!(
     /// Of the question whether the server can answer.

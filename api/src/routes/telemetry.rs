@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::openapi::Counting;
+use crate::params::Params;
 use crate::state::AppState;
 use crate::telemetry::OPEN_METRICS;
 
@@ -19,7 +20,12 @@ use crate::telemetry::OPEN_METRICS;
     responses((status = 200, description = "The counters", body = String, content_type = OPEN_METRICS), Counting),
     extensions(("x-zh" = json!("服务器运行指标")))
 )]
-pub(super) async fn text(Caller(_principal): Caller, State(state): State<AppState>) -> Result<Response, ApiError> {
+pub(super) async fn text(
+    Caller(_principal): Caller,
+    State(state): State<AppState>,
+    params: Params,
+) -> Result<Response, ApiError> {
+    params.finish()?;
     let text = state.telemetry.text(&state.engine)?;
     Ok(([(CONTENT_TYPE, OPEN_METRICS), (CACHE_CONTROL, "no-store")], text).into_response())
 }

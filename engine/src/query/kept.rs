@@ -298,8 +298,13 @@ async fn keep(kept: Arc<Kept>, query: Arc<Query>, prepared: Prepared) {
 
 async fn run(kept: &Kept, query: &Query, prepared: Prepared) {
     let spooled = async {
-        let result = prepared.run().await?;
-        spool(kept, result).await
+        let mut result = prepared.run().await?;
+        let spooled = spool(kept, &mut result).await;
+        if let Err(error) = &spooled {
+            // Before the rows are let go of, which looks as if nobody wanted them.
+            query.entry.fails(error);
+        }
+        spooled
     };
     match spooled.await {
         Ok(result) => {
@@ -311,7 +316,7 @@ async fn run(kept: &Kept, query: &Query, prepared: Prepared) {
 }
 
 /// Writes the rows of `result` to the scratch disk.
-async fn spool(kept: &Kept, mut result: QueryResult) -> Result<KeptResult> {
+async fn spool(kept: &Kept, result: &mut QueryResult) -> Result<KeptResult> {
     let failed = |source: io::Error| {
         Error::new(ErrorKind::Unavailable, "cannot keep a result on the disk for temporary files")
             .with_hint("see that it has room, or ask without `wait`")

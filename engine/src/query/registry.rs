@@ -121,6 +121,8 @@ struct Course {
     failure: Option<QueryFailure>,
     /// Its rows are kept: it has not ended before they are.
     is_kept: bool,
+    /// How its operators ended; whatever is said of them afterwards is late.
+    outcome: Option<QueryOutcome>,
 }
 
 impl fmt::Debug for Entry {
@@ -157,6 +159,7 @@ impl Entry {
                 elapsed: None,
                 failure: None,
                 is_kept: false,
+                outcome: None,
             }),
         }
     }
@@ -191,12 +194,13 @@ impl Entry {
     pub(super) fn ended(&self, outcome: QueryOutcome, error: Option<&Error>) -> QueryOutcome {
         let mut course = self.course();
         course.settle(self.started);
+        if let Some(ended) = course.outcome {
+            return ended;
+        }
         if let Some(failure) = &course.failure {
             return QueryOutcome::Failed(failure.kind);
         }
-        if course.state.has_ended() {
-            return outcome;
-        }
+        course.outcome = Some(outcome);
         match outcome {
             QueryOutcome::Succeeded | QueryOutcome::Truncated if course.is_kept => course.elapsed = None,
             QueryOutcome::Succeeded | QueryOutcome::Truncated | QueryOutcome::Unchanged => {

@@ -220,7 +220,7 @@ async fn a_request_under_the_same_key_is_the_same_query() {
 async fn what_was_read_and_done_is_told_by_operator() {
     let lake = Lake::open().await;
     let context = lake.analyst();
-    let sql = "SELECT channel, count(*) AS n FROM approvals.cases WHERE region = '220203' GROUP BY channel ORDER BY n";
+    let sql = "SELECT channel, count(*) AS n FROM approvals.cases WHERE channel = 'online' GROUP BY channel ORDER BY n";
     let result = context.sql(SqlRequest::new(sql)).await.unwrap();
     let id = result.id;
     result.collect().await.unwrap();
