@@ -96,7 +96,7 @@ parameters!(
         choice(
             "grain",
             "Length of a period; without it one figure over the whole range",
-            &["day", "month", "quarter", "year"],
+            &["hour", "day", "working-day", "week", "month", "quarter", "year"],
         ),
         day("from", "First day, inclusive"),
         day("to", "Last day, inclusive"),

@@ -240,9 +240,12 @@ pub(crate) struct MetricReply {
 
 /// Length of a period.
 #[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
+#[schema(rename_all = "kebab-case")]
 pub(crate) enum TimeGrain {
+    Hour,
     Day,
+    WorkingDay,
+    Week,
     Month,
     Quarter,
     Year,
@@ -267,7 +270,7 @@ pub(crate) struct MetricSummary {
     description: Bilingual,
     /// Version of the definition.
     definition_version: u32,
-    /// `simple`, `ratio`, `derived` or `cumulative`.
+    /// `simple`, `ratio`, `derived`, `cumulative` or `change`.
     kind: String,
     /// Unit of the value.
     unit: Option<String>,
@@ -279,6 +282,34 @@ pub(crate) struct MetricSummary {
     grains: Vec<TimeGrain>,
     /// Dimensions that may be grouped by.
     dimensions: Vec<String>,
+    /// Ways to drill down.
+    hierarchies: Vec<Hierarchy>,
+    /// What its figures may be added over.
+    additive: Additivity,
+    /// Whether it is an estimate.
+    approximate: bool,
+    /// The month with which its years begin, from 1.
+    fiscal_year_start: Option<u32>,
+}
+
+/// Dimensions from the whole to its parts.
+#[derive(ToSchema)]
+pub(crate) struct Hierarchy {
+    /// Name.
+    name: String,
+    /// Title.
+    title: Bilingual,
+    /// Names as in `by`, the coarsest first.
+    levels: Vec<String>,
+}
+
+/// Whether the figure of a whole is the sum of the figures of its parts.
+#[derive(ToSchema)]
+pub(crate) struct Additivity {
+    /// Over groups.
+    groups: bool,
+    /// Over periods.
+    periods: bool,
 }
 
 /// A column of a metric's figures.

@@ -72,6 +72,7 @@ fn metric_query(metric: String, params: &mut Params) -> Result<MetricQuery> {
         limit: params.parsed("limit", "a whole number")?,
         order: params.list("order"),
         regions: params.text("regions")?.map(|text| text.parse()).transpose()?,
+        ..MetricQuery::default()
     })
 }
 

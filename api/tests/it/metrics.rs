@@ -51,7 +51,7 @@ async fn a_filter_and_a_limit_reach_the_metric() {
 async fn a_wrong_parameter_is_named() {
     let lake = Lake::open().await;
     for (query, expected) in [
-        ("grain=week", "week"),
+        ("grain=fortnight", "fortnight"),
         ("from=2019-02-29", "parameter `from` is `2019-02-29`, and should be a date, as in 2019-03-26"),
         ("limit=many", "parameter `limit` is `many`"),
         ("regions=today", "today"),

@@ -142,7 +142,10 @@ async fn a_metric_has_its_own_operation_with_its_dimensions_and_grains() {
     let parameter = |name: &str| operation["parameters"].as_array().unwrap().iter().find(|p| p["name"] == name);
     assert!(parameter("name").is_none());
     assert_eq!(parameter("by").unwrap()["schema"]["items"]["enum"], json!(["channel"]));
-    assert_eq!(parameter("grain").unwrap()["schema"]["enum"], json!(["day", "month", "quarter", "year"]));
+    assert_eq!(
+        parameter("grain").unwrap()["schema"]["enum"],
+        json!(["day", "working-day", "week", "month", "quarter", "year"])
+    );
     let orders = &parameter("order").unwrap()["schema"]["items"]["enum"];
     assert_eq!(*orders, json!(["period", "-period", "channel", "-channel", "value", "-value"]));
     for order in orders.as_array().unwrap() {

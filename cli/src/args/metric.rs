@@ -50,7 +50,10 @@ pub(crate) struct MetricQueryArgs {
 /// Lengths of a period.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum GrainArg {
+    Hour,
     Day,
+    WorkingDay,
+    Week,
     Month,
     Quarter,
     Year,

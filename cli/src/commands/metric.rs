@@ -37,7 +37,10 @@ impl From<MetricQueryArgs> for MetricQuery {
             by: args.by,
             filter: args.filter,
             grain: args.grain.map(|grain| match grain {
+                GrainArg::Hour => TimeGrain::Hour,
                 GrainArg::Day => TimeGrain::Day,
+                GrainArg::WorkingDay => TimeGrain::WorkingDay,
+                GrainArg::Week => TimeGrain::Week,
                 GrainArg::Month => TimeGrain::Month,
                 GrainArg::Quarter => TimeGrain::Quarter,
                 GrainArg::Year => TimeGrain::Year,
@@ -50,13 +53,14 @@ impl From<MetricQueryArgs> for MetricQuery {
                 RegionsArg::AsWas => RegionMode::AsWas,
                 RegionsArg::AsIs => RegionMode::AsIs,
             }),
+            ..Self::default()
         }
     }
 }
 
 fn list(metrics: &[MetricSummary]) -> anyhow::Result<RecordBatch> {
     let grains = |metric: &MetricSummary| {
-        let names: Vec<String> = metric.grains.iter().map(|grain| format!("{grain:?}").to_lowercase()).collect();
+        let names: Vec<_> = metric.grains.iter().map(|grain| grain.name()).collect();
         names.join(", ")
     };
     Ok(RecordBatch::try_from_iter_with_nullable([

@@ -85,10 +85,14 @@ class Model:
 
 MODELS = {
     "approvals": Model(
-        rows="""select *, working_days(accepted_on, decided_on) as days from approvals.cases
-                where accepted_on is not null and decided_on is not null""",
+        # Of the applicant's year ends the last one before the decision, where there is any.
+        rows="""select cases.*, working_days(accepted_on, decided_on) as days,
+                       applicant.ownership as applicant_ownership, applicant.industry as applicant_industry
+                from (select * from approvals.cases where accepted_on is not null and decided_on is not null) cases
+                asof left join market.entity_snapshots applicant
+                  on applicant.uscc = cases.applicant_uscc and cases.decided_on >= applicant.as_of""",
         time="decided_on",
-        dimensions=["agency", "matter", "channel"],
+        dimensions=["agency", "matter", "channel", "applicant_ownership", "applicant_industry"],
         metrics={
             "approvals_decided": "count(*)",
             "approvals_on_time_share": "avg(case when days <= limit_working_days then 1.0 else 0.0 end)",
@@ -106,6 +110,7 @@ MODELS = {
                         and social_security_done_at is not null)""",
         time="cast(done as date)",
         dimensions=["channel"],
+        grains=["week", "month", "quarter", "year"],
         metrics={
             "startup_cases": "count(*)",
             "startup_share_within_limit": "avg(case when days <= 3 then 1.0 else 0.0 end)",
@@ -215,6 +220,7 @@ GROWTH = {
     "cross_border_trade_growth": "cross_border_trade",
     "gdp_nominal_growth": "gdp",
     "private_enterprise_growth": "private_enterprises",
+    "approvals_decided_growth": "approvals_decided",
 }
 
 

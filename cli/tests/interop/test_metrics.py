@@ -126,11 +126,26 @@ def test_cumulative_and_rates_per_day(server, duck):
     assert math.isclose(per_working_day, count / working[0], rel_tol=1e-12)
 
 
+def test_a_rolling_year_is_whole_or_missing(server, duck):
+    figures = theirs(duck, reference.query(reference.MODELS["approvals"], "approvals_decided", None, "month"))
+    months = sorted(period for period, in figures)
+    assert len(months) == len({month[:7] for month in months})
+    rolling = {key: value for key, value in ours(server, "approvals_decided_12_months", grain="month").items() if value is not None}
+    expected = {}
+    for at, month in enumerate(months):
+        twelve = months[max(0, at - 11):at + 1]
+        begins = f"{int(month[:4]) - 1}{month[4:]}" < twelve[0] if len(twelve) == 12 else False
+        if begins:
+            expected[(month,)] = sum(figures[(period,)] for period in twelve)
+    assert expected and rolling.keys() == expected.keys()
+    assert all(math.isclose(rolling[key], value, rel_tol=1e-12) for key, value in expected.items())
+
+
 def test_every_metric_is_compared(server):
     listed = {metric["name"] for metric in server.get("/v1/metrics")["metrics"]}
     compared = {metric for model in reference.MODELS.values() for metric in model.metrics} | reference.GROWTH.keys()
     compared |= {"relief_year_to_date", "online_retail_year_to_date", "new_registrations_per_day",
-                 "new_registrations_per_working_day", "population_change_20_years"}
+                 "new_registrations_per_working_day", "population_change_20_years", "approvals_decided_12_months"}
     assert listed == compared, "reference.py and the example differ"
 
 

@@ -8,7 +8,7 @@ fn metrics_are_listed() {
     let metric = &document["rows"][0];
     assert_eq!((&metric["name"], &metric["kind"]), (&"decisions".into(), &"simple".into()));
     assert_eq!(metric["title"], "许可决定数 / Permit decisions");
-    assert_eq!(metric["grains"], "day, month, quarter, year");
+    assert_eq!(metric["grains"], "day, working-day, week, month, quarter, year");
 }
 
 #[test]
@@ -31,6 +31,7 @@ fn what_a_metric_does_not_have_is_refused() {
     let project = Project::loaded();
     assert_ne!(project.run(["metric", "query", "decision"]).code, 0);
     assert_ne!(project.run(["metric", "query", "decisions", "--by", "chanel"]).code, 0);
-    project.run(["metric", "query", "decisions", "--grain", "week"]).failed(2);
+    project.run(["metric", "query", "decisions", "--grain", "fortnight"]).failed(2);
+    project.run(["metric", "query", "decisions", "--grain", "hour"]).failed(2);
     project.run(["metric", "query", "decisions", "--from", "2019-02-30"]).failed(2);
 }

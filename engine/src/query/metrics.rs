@@ -29,7 +29,8 @@ pub(crate) async fn compile(project: &Project, state: &SessionState, diagnostics
     let mut synthetic_views = HashSet::new();
     let mut shapes = HashMap::new();
     for table in &project.tables {
-        let shape = TableShape { schema: table.def.arrow_schema(), synthetic: table.def.synthetic };
+        let (schema, primary_key) = (table.def.arrow_schema(), table.def.primary_key.clone());
+        let shape = TableShape { schema, synthetic: table.def.synthetic, primary_key };
         shapes.insert(table.def.name.clone(), shape);
     }
     let principal = Principal::system();
@@ -43,7 +44,7 @@ pub(crate) async fn compile(project: &Project, state: &SessionState, diagnostics
         if synthetic {
             synthetic_views.insert(name.clone());
         }
-        shapes.insert(name, TableShape { schema, synthetic });
+        shapes.insert(name, TableShape { schema, synthetic, primary_key: Vec::new() });
     }
     Compiled { models: Models::compile(project, &shapes, state, diagnostics), synthetic_views }
 }
@@ -58,7 +59,13 @@ impl QueryContext {
     pub async fn metric(&self, query: MetricQuery) -> Result<MetricAnswer> {
         let summary = self.metric_summary(&query.metric)?;
         let models = self.engine().models();
-        let tables = models.tables(&summary.name)?;
+        let tables = models.tables_for(&query)?;
+        if !tables.iter().all(|table| policy::sees(self.principal(), table)) {
+            // What may not be seen is answered as what is not there.
+            let message = format!("metric `{}` has no such dimension", summary.name);
+            let hint = format!("there are {}", summary.dimensions.join(", "));
+            return Err(Error::new(ErrorKind::InvalidInput, message).with_hint(hint));
+        }
         let today = self.engine().clock().today();
         let mut planned = None;
         let result = self
@@ -85,7 +92,7 @@ impl QueryContext {
 
     /// The metrics this principal may ask, in the order of their names.
     pub fn metrics(&self) -> Vec<MetricSummary> {
-        let mut metrics = self.engine().models().summaries();
+        let mut metrics = self.engine().models().summaries_seen(|table| policy::sees(self.principal(), table));
         metrics.retain(|metric| self.may_ask(&metric.name));
         metrics
     }
@@ -95,7 +102,7 @@ impl QueryContext {
     /// # Errors
     /// `NotFound`, with the nearest name, for one that there is not or that this principal may not ask.
     pub fn metric_summary(&self, name: &str) -> Result<MetricSummary> {
-        let summary = self.engine().models().summary(name)?;
+        let summary = self.engine().models().summary_seen(name, |table| policy::sees(self.principal(), table))?;
         if self.may_ask(name) {
             return Ok(summary);
         }

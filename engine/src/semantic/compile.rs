@@ -1,19 +1,24 @@
 //! From model files to [`Models`], with every fault at its place.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
-use datafusion::common::DFSchema;
+use datafusion::common::{Column, DFSchema};
 use datafusion::execution::SessionState;
+use datafusion::logical_expr::{Expr, lit};
 use indexmap::IndexMap;
 
-use super::definition::{DerivedInput, MetricDef, MetricKind, SemanticModelDef};
+use super::definition::{
+    ChangeKind, CumulativeWindow, DerivedInput, HierarchyDef, MetricDef, MetricKind, SemanticModelDef,
+};
 use super::error::suggest;
 use super::expression::{Fault, is_number, parse_scalar};
 use super::formula::{Formula, Input};
 use super::lookback::Lookback;
-use super::model::{Model, TableShape};
+use super::model::{Model, Surroundings, TableShape};
 use super::models::{Metric, Models};
+use super::region::Level;
+use super::window::Window;
 use crate::catalog::{TableName, is_identifier};
 use crate::project::{Diagnostics, Document, Project};
 
@@ -30,13 +35,19 @@ pub(super) fn compile(
     let places = declared(project, diagnostics);
     let mut models = Models::default();
     let mut drafts = IndexMap::new();
+    let around = Surroundings { project, shapes, session };
     for document in &project.models {
         let Some(shape) = shapes.get(&document.def.table) else {
             report_missing_table(project, document, diagnostics);
             continue;
         };
         let mut faults = Vec::new();
-        let model = Model::compile(document, shape, session, &mut faults);
+        let model = Model::compile(document, shape, &around, &mut faults);
+        for (name, hierarchy) in &document.def.hierarchies {
+            if let Err((key, fault)) = check_hierarchy(hierarchy, &model) {
+                faults.push((vec!["hierarchies".into(), name.clone(), key.into()], fault));
+            }
+        }
         let home = models.models.len();
         for (name, def) in &document.def.metrics {
             // The second of two metrics of one name was reported, and is left out.
@@ -120,8 +131,8 @@ fn formula(
             if !known(model, measure, "measure")? {
                 return Ok(None);
             }
-            cumulative(model, measure)?;
-            Ok(Some(Formula::Measure { measure: measure.clone(), window: Some(*window) }))
+            let window = cumulative(model, measure, window)?;
+            Ok(Some(Formula::Measure { measure: measure.clone(), window: Some(window) }))
         }
         MetricKind::Derived { expr, inputs } => {
             let resolved = all(inputs.iter().map(|(name, input)| resolve_input(name, input, places)))?;
@@ -129,6 +140,7 @@ fn formula(
             let inputs = inputs.keys().cloned().zip(resolved).collect();
             Ok(Some(Formula::Derived { expr, inputs }))
         }
+        MetricKind::Change { metric, offset, shown } => change(metric, offset, *shown, places).map(Some),
     }
 }
 
@@ -145,17 +157,69 @@ fn known(model: &Model, measure: &str, key: &str) -> Result<bool, Faults> {
     Err(vec![(vec![key.into()], fault)])
 }
 
-fn cumulative(model: &Model, measure: &str) -> Result<(), Faults> {
-    let fault = |text: &str| Err(vec![(vec!["measure".into()], Fault::new(text))]);
-    let Some(found) = model.measures.get(measure) else { return Ok(()) };
+fn cumulative(model: &Model, measure: &str, window: &CumulativeWindow) -> Result<Window, Faults> {
+    let fault = |text: String| Err(vec![(vec!["measure".into()], Fault::new(text))]);
+    let window = Window::read(window).map_err(|error| vec![(vec!["window".into()], Fault::new(error.to_string()))])?;
+    let Some(found) = model.measures.get(measure) else { return Ok(window) };
     if model.document.def.time_dimension.is_none() {
-        return fault("a cumulative metric adds up over time, and the model has no time_dimension");
+        return fault("a cumulative metric adds up over time, and the model has no time_dimension".into());
     }
     if found.stock {
-        return fault("a stock is never added up over time");
+        return fault("a stock is never added up over time".into());
     }
     if !found.aggregation.additive {
-        return fault("only sums and counts can be added up over periods");
+        let why = found.aggregation.why_not_added();
+        return fault(format!("only sums and counts can be added up over periods: {why}"));
+    }
+    Ok(window)
+}
+
+/// A change is a derived metric over two inputs, the same metric now and before.
+fn change(
+    metric: &str,
+    offset: &str,
+    shown: ChangeKind,
+    places: &IndexMap<&str, &Document<SemanticModelDef>>,
+) -> Result<Formula, Faults> {
+    // The keys stand at the metric itself, and not at inputs.
+    let bare = |faults: Faults| -> Faults {
+        faults.into_iter().map(|(path, fault)| (path.into_iter().rev().take(1).collect(), fault)).collect()
+    };
+    let input = |offset: Option<&str>| {
+        let input = DerivedInput { metric: metric.into(), offset: offset.map(Into::into) };
+        resolve_input("now", &input, places).map_err(bare)
+    };
+    let (now, before) = (input(None)?, input(Some(offset))?);
+    let column = |name: &str| Expr::Column(Column::new_unqualified(name));
+    let expr = match shown {
+        ChangeKind::Ratio => column("now") / column("before") - lit(1.0),
+        ChangeKind::Difference => column("now") - column("before"),
+    };
+    Ok(Formula::Derived { expr, inputs: [("now".into(), now), ("before".into(), before)].into_iter().collect() })
+}
+
+/// Two levels at the least, each a dimension or a region dimension's level; else the key that is to blame.
+fn check_hierarchy(hierarchy: &HierarchyDef, model: &Model) -> Result<(), (&'static str, Fault)> {
+    if hierarchy.levels.len() < 2 {
+        return Err(("levels", Fault::new("a hierarchy has two levels at the least")));
+    }
+    let mut known: Vec<String> = Vec::new();
+    for (name, dimension) in &model.dimensions {
+        known.push(name.clone());
+        if dimension.kind == super::DimensionKind::Region {
+            known.extend(Level::ALL.iter().map(|level| format!("{name}.{}", level.name())));
+        }
+    }
+    let declared = |level: &String| {
+        let name = level.split_once('.').map_or(level.as_str(), |(name, _)| name);
+        model.document.def.dimensions.contains_key(name) && !model.dimensions.contains_key(name)
+    };
+    for level in &hierarchy.levels {
+        // A dimension that was reported takes no hierarchy with it.
+        if !known.contains(level) && !declared(level) {
+            let fault = Fault::new(format!("there is no dimension `{level}`")).hint(suggest(level, &known));
+            return Err(("levels", fault));
+        }
     }
     Ok(())
 }
@@ -181,11 +245,7 @@ fn resolve_input(
     Ok(Input { metric: input.metric.clone(), lookback })
 }
 
-fn derived_expr(
-    sql: &str,
-    inputs: &IndexMap<String, DerivedInput>,
-    session: &SessionState,
-) -> Result<datafusion::logical_expr::Expr, Fault> {
+fn derived_expr(sql: &str, inputs: &IndexMap<String, DerivedInput>, session: &SessionState) -> Result<Expr, Fault> {
     let fields: Vec<_> = inputs.keys().map(|name| Field::new(name, DataType::Float64, true)).collect();
     let schema = DFSchema::try_from(Schema::new(fields))?;
     let (expr, data_type) = parse_scalar(session, sql, &schema)?;
@@ -213,7 +273,8 @@ fn all<T>(results: impl IntoIterator<Item = Result<T, Faults>>) -> Result<Vec<T>
 
 /// The usable metrics, each behind its inputs. Cycles are reported at every metric of theirs.
 fn resolve(drafts: &IndexMap<String, Metric>, models: &Models, diagnostics: &mut Diagnostics) -> Vec<String> {
-    let mut walk = Walk { drafts, models, diagnostics, path: Vec::new(), done: HashMap::new(), order: Vec::new() };
+    let (path, done, order) = (Vec::new(), HashMap::new(), Vec::new());
+    let mut walk = Walk { drafts, models, diagnostics, path, done, cycles: HashSet::new(), order };
     for name in drafts.keys() {
         walk.visit(name);
     }
@@ -228,6 +289,8 @@ struct Walk<'a> {
     path: Vec<String>,
     /// Leaves under each metric that was left behind; `None` for one that cannot be used.
     done: HashMap<String, Option<usize>>,
+    /// Steps of cycles that were reported: two inputs may lead into one.
+    cycles: HashSet<(String, String)>,
     order: Vec<String>,
 }
 
@@ -268,6 +331,9 @@ impl Walk<'_> {
         let document = |metric: &Metric| &self.models.models[metric.home].document;
         for (at, metric) in cycle.iter().enumerate() {
             let next = cycle[(at + 1) % cycle.len()];
+            if !self.cycles.insert((metric.name.clone(), next.name.clone())) {
+                continue;
+            }
             let message = format!(
                 "metric `{}` is computed from itself, by way of `{}` in {}",
                 metric.name,
@@ -281,8 +347,15 @@ impl Walk<'_> {
 
 /// Checks what needs the metric's whole tree.
 fn check_whole(metric: &Metric, models: &Models, diagnostics: &mut Diagnostics) {
-    let Formula::Derived { inputs, .. } = &metric.formula else { return };
     let document = &models.models[metric.home].document;
+    let under: Vec<_> = models.models_under(metric).into_iter().map(|model| &models.models[model]).collect();
+    let is_timed = under.iter().all(|model| model.document.def.time_dimension.is_some());
+    if is_timed && under.iter().all(|model| model.time.is_some()) && models.grains(metric).is_empty() {
+        let fault = Fault::new(format!("metric `{}` cannot be asked by any grain", metric.name));
+        let hint = "its offsets, windows, fiscal years and finest grains must share one";
+        report(document, &["metrics", &metric.name], fault.hint(hint), diagnostics);
+    }
+    let Formula::Derived { inputs, .. } = &metric.formula else { return };
     for (name, input) in inputs {
         let target = models.metrics.get(&input.metric);
         let timeless = target
@@ -292,7 +365,11 @@ fn check_whole(metric: &Metric, models: &Models, diagnostics: &mut Diagnostics) 
         if let (false, Some(model)) = (input.lookback.is_none(), timeless) {
             let table = &models.models[model].table;
             let fault = Fault::new(format!("the model of `{table}` has no time_dimension, so nothing lies before"));
-            report(document, &["metrics", &metric.name, "inputs", name, "offset"], fault, diagnostics);
+            let path: &[&str] = match metric.def.kind {
+                MetricKind::Change { .. } => &["metrics", &metric.name, "offset"],
+                _ => &["metrics", &metric.name, "inputs", name, "offset"],
+            };
+            report(document, path, fault, diagnostics);
         }
     }
 }

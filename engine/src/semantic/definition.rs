@@ -8,16 +8,22 @@ use crate::catalog::{Bilingual, TableName};
 use crate::project::Resource;
 
 /// The length of a period.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TimeGrain {
+    /// An hour by the clock in China; only where the time dimension is a timestamp.
+    Hour,
     /// A calendar day.
     Day,
+    /// A working day by the State Council's calendar; what happens on a day off counts to the next one.
+    WorkingDay,
+    /// An ISO week, told by its Monday.
+    Week,
     /// A calendar month.
     Month,
-    /// A calendar quarter.
+    /// A quarter of the model's year.
     Quarter,
-    /// A calendar year, which is China's fiscal year too.
+    /// A year, from the model's `fiscal_year_start` on: the calendar's, which is China's fiscal year too, unless said.
     Year,
 }
 
@@ -31,11 +37,19 @@ pub struct SemanticModelDef {
     pub table: TableName,
     /// The date or timestamp column that `from`, `to` and `grain` speak about. None: the model has no time.
     pub time_dimension: Option<String>,
-    /// The finest grain that makes sense; `day` unless said. A yearly stock has `year`.
+    /// The finest grain that makes sense; `day` unless said. A yearly stock has `year`, events by the clock `hour`.
     pub finest_grain: Option<TimeGrain>,
+    /// The month, from 1 to 12, with which a year begins; quarters follow it. January unless said.
+    pub fiscal_year_start: Option<u32>,
+    /// Other tables whose columns dimensions may use, as in `enterprise.industry`, by the name that stands before the dot.
+    #[serde(default)]
+    pub joins: IndexMap<String, JoinDef>,
     /// Things to group by and filter on.
     #[serde(default)]
     pub dimensions: IndexMap<String, DimensionDef>,
+    /// Ways to drill down, beside the levels that every region dimension has.
+    #[serde(default)]
+    pub hierarchies: IndexMap<String, HierarchyDef>,
     /// Aggregates over the table.
     #[serde(default)]
     pub measures: IndexMap<String, MeasureDef>,
@@ -50,11 +64,59 @@ impl Resource for SemanticModelDef {
     const VERSION: u32 = 1;
 }
 
+/// A table that is looked up for each row. A row without a partner stays, and the columns are null.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JoinDef {
+    /// The other table. Its contract's primary key must be among the columns of `on`, so that no row is counted twice.
+    pub table: TableName,
+    /// Columns that must be equal: the model's column (or one of another join, as in `"enterprise.industry"`) and the
+    /// other table's.
+    pub on: IndexMap<String, String>,
+    /// How many rows of either side belong together.
+    #[serde(default)]
+    pub kind: JoinKind,
+    /// For a table that keeps every version of a row: which one counts.
+    pub as_of: Option<AsOfDef>,
+}
+
+/// How many rows of either side of a join belong together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum JoinKind {
+    /// Each of the model's rows has one partner at the most.
+    #[default]
+    ManyToOne,
+}
+
+/// Which version of a row counts: the one that held on the record's day.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AsOfDef {
+    /// The model's date or timestamp column; the time dimension unless said.
+    pub day: Option<String>,
+    /// The other table's date or timestamp column from whose value on a version holds.
+    pub valid_from: String,
+    /// The column up to whose value, exclusive, it holds; missing for the one that holds now. Without the key a version
+    /// holds until the next one begins.
+    pub valid_to: Option<String>,
+}
+
+/// Dimensions from the whole to its parts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HierarchyDef {
+    /// Title shown to people.
+    pub title: Bilingual,
+    /// Names as in `by`, the coarsest first; two at the least.
+    pub levels: Vec<String>,
+}
+
 /// Something to group by.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DimensionDef {
-    /// SQL expression over the table's columns; the column of the dimension's own name unless said.
+    /// SQL expression over the table's columns and those of `joins`; the column of the dimension's own name unless said.
     pub expr: Option<String>,
     /// Title shown to people.
     pub title: Bilingual,
@@ -155,6 +217,27 @@ pub enum MetricKind {
         /// Over which periods.
         window: CumulativeWindow,
     },
+    /// A metric against itself some periods earlier: 同比 with an offset of `1 year`, 环比 with one of `1 month`.
+    Change {
+        /// The metric.
+        metric: String,
+        /// Periods to go back, as in `1 year`.
+        offset: String,
+        /// What is told of the two.
+        #[serde(rename = "as", default)]
+        shown: ChangeKind,
+    },
+}
+
+/// What a change tells of two figures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeKind {
+    /// Growth as a share of the earlier figure: `now / before - 1`.
+    #[default]
+    Ratio,
+    /// The later figure less the earlier one.
+    Difference,
 }
 
 /// An input of a derived metric.
@@ -168,11 +251,19 @@ pub struct DerivedInput {
 }
 
 /// Over which periods a cumulative metric adds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CumulativeWindow {
-    /// From the beginning of the year (累计).
+    /// From the beginning of the model's year (累计).
     YearToDate,
+    /// From the beginning of the quarter.
+    QuarterToDate,
+    /// From the beginning of the month.
+    MonthToDate,
+    /// From the Monday of the week.
+    WeekToDate,
     /// From the first period there is.
     AllTime,
+    /// So many periods with the present one, as in `12 months`. Where one of them is missing, so is the figure.
+    Rolling(String),
 }

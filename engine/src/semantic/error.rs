@@ -100,7 +100,8 @@ pub enum SemanticError {
     },
     /// The data spans more periods than are filled in.
     #[error(
-        "`{column}` spans {from} to {to}, which is {count} periods of a {}, and at the most {limit} are filled in",
+        "`{column}` spans {from} to {to}, which is {count} periods of {} {}, and at the most {limit} are filled in",
+        if *grain == TimeGrain::Hour { "an" } else { "a" },
         grain.name()
     )]
     TooManyPeriods {
@@ -137,6 +138,36 @@ pub enum SemanticError {
         /// The part.
         what: String,
     },
+    /// A comparison does not fit its dimension.
+    #[error("the condition on `{dimension}` cannot be met: {reason}")]
+    UnfitCondition {
+        /// The dimension.
+        dimension: String,
+        /// Why.
+        reason: String,
+    },
+    /// An `and` or `or` without parts.
+    #[error("`{word}` of a condition has no parts")]
+    EmptyCondition {
+        /// `and` or `or`.
+        word: &'static str,
+    },
+    /// The condition is too large.
+    #[error("the condition has more than {limit} {what}")]
+    LargeCondition {
+        /// Of what it has too many.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
+    /// The calendar of working days does not hold the answer.
+    #[error("cannot count working days: {reason}")]
+    WorkingDays {
+        /// What the calendar says.
+        reason: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
     /// A table under the metric was not given to the planner: a defect.
     #[error("metric `{metric}` needs `{table}`, which the query did not resolve")]
     MissingTable {
@@ -166,7 +197,9 @@ impl Classify for SemanticError {
         match self {
             Self::UnknownMetric { .. } => ErrorKind::NotFound,
             Self::Plan { .. } => ErrorKind::Sql,
-            Self::LongFilter { .. } | Self::TooManyPeriods { .. } => ErrorKind::LimitExceeded,
+            Self::LongFilter { .. } | Self::TooManyPeriods { .. } | Self::LargeCondition { .. } => {
+                ErrorKind::LimitExceeded
+            }
             Self::MissingTable { .. } | Self::MissingFunction { .. } => ErrorKind::Internal,
             _ => ErrorKind::InvalidInput,
         }
@@ -190,6 +223,7 @@ impl Classify for SemanticError {
             Self::ForbiddenFilter { .. } | Self::InvalidFilter { .. } => Some(
                 "compare dimensions with values, as in `channel = 'online' and region.prefecture in ('220100')`".into(),
             ),
+            Self::WorkingDays { hint, .. } => hint.clone(),
             Self::Plan { .. } => Some("compare the table with its contract: `xiangyun table show`".into()),
             _ => None,
         }

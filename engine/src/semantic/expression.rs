@@ -1,5 +1,7 @@
 //! SQL expressions of model files: parsed and typed by the session's own planner, never glued as text.
 
+use std::ops::ControlFlow;
+
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, SchemaError};
@@ -7,6 +9,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{EmptyRelation, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator};
+use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Ident, visit_expressions_mut};
 
 use super::error::suggest;
 
@@ -34,9 +37,10 @@ impl From<DataFusionError> for Fault {
         match error.find_root() {
             DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
                 SchemaError::FieldNotFound { field, valid_fields } => {
-                    let names: Vec<_> = valid_fields.iter().map(Column::flat_name).collect();
-                    Self::new(format!("there is no column `{}`", field.flat_name()))
-                        .hint(suggest(&field.flat_name(), &names))
+                    // The planner quotes a name with a dot.
+                    let shown = |column: &Column| column.flat_name().replace('"', "");
+                    let names: Vec<_> = valid_fields.iter().map(shown).collect();
+                    Self::new(format!("there is no column `{}`", shown(field))).hint(suggest(&shown(field), &names))
                 }
                 other => Self::new(other.to_string()),
             },
@@ -50,9 +54,23 @@ impl From<DataFusionError> for Fault {
     }
 }
 
+/// Parses `sql` over `schema`, taking a dotted name as one name rather than as a column of a table.
+pub(super) fn read(sql: &str, schema: &DFSchema, session: &SessionState) -> Result<Expr, DataFusionError> {
+    let dialect = session.config_options().sql_parser.dialect;
+    let mut parsed = session.sql_to_expr_with_alias(sql, &dialect)?;
+    let _ = visit_expressions_mut(&mut parsed.expr, |node| {
+        if let SqlExpr::CompoundIdentifier(parts) = node {
+            let name = parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join(".");
+            *node = SqlExpr::Identifier(Ident::with_quote('"', name));
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    session.create_logical_expr_from_sql_expr(parsed, schema)
+}
+
 /// Parses `sql` over `schema`. Subqueries, window functions, parameters and volatile functions are refused.
 pub(super) fn parse(session: &SessionState, sql: &str, schema: &DFSchema) -> Result<Expr, Fault> {
-    let expr = session.create_logical_expr(sql, schema)?;
+    let expr = read(sql, schema, session)?;
     let mut fault = None;
     expr.apply(|node| {
         let what = match node {
@@ -97,6 +115,34 @@ pub(super) struct Aggregation {
     /// Whether the figure of a whole is the sum of the figures of its parts: sums and counts, added, subtracted or
     /// scaled by constants. Averages, extremes, quantiles and distinct counts are not.
     pub(super) additive: bool,
+    /// Whether the figure over no rows is zero: sums and counts, distinct ones too.
+    pub(super) zero_of_nothing: bool,
+    /// Whether any of the aggregates is an estimate.
+    pub(super) approximate: bool,
+}
+
+impl Aggregation {
+    /// Why its figures are not added up, in words that follow a colon.
+    pub(super) fn why_not_added(&self) -> String {
+        let distinct =
+            |function: &AggregateFunction| function.params.distinct || function.func.name() == "approx_distinct";
+        let functions = self.aggregates.iter().filter_map(|aggregate| match aggregate {
+            Expr::Alias(alias) => match alias.expr.as_ref() {
+                Expr::AggregateFunction(function) => Some(function),
+                _ => None,
+            },
+            _ => None,
+        });
+        let not_added: Vec<_> =
+            functions.filter(|f| distinct(f) || !matches!(f.func.name(), "sum" | "count")).collect();
+        match not_added.first() {
+            Some(function) if distinct(function) => {
+                "a distinct count would count what occurs in two periods twice".into()
+            }
+            Some(function) => format!("the `{}` of a year is not the sum of its months'", function.func.name()),
+            None => "a quotient or product of sums is not one".into(),
+        }
+    }
 }
 
 /// Parses an expression about a group of rows; its aggregates get aliases that begin with `prefix`.
@@ -108,7 +154,8 @@ pub(super) fn parse_aggregate(
 ) -> Result<Aggregation, Fault> {
     let expr = parse(session, sql, schema)?;
     let mut aggregates: Vec<Expr> = Vec::new();
-    let additive = is_additive(&expr);
+    let additive = is_linear(&expr, &is_added);
+    let zero_of_nothing = is_linear(&expr, &is_zero_of_nothing);
     let figure = expr
         .transform_down(|node| {
             if !matches!(node, Expr::AggregateFunction(_)) {
@@ -136,7 +183,14 @@ pub(super) fn parse_aggregate(
         .project([figure.clone().alias("value")])?
         .build()?;
     let data_type = analyze(session, plan)?.schema().field(0).data_type().clone();
-    Ok(Aggregation { aggregates, figure, data_type, additive })
+    let approximate = aggregates.iter().any(|aggregate| {
+        let estimates = |node: &Expr| match node {
+            Expr::AggregateFunction(function) => function.func.name().starts_with("approx_"),
+            _ => false,
+        };
+        aggregate.exists(|node| Ok(estimates(node))).unwrap_or(false)
+    });
+    Ok(Aggregation { aggregates, figure, data_type, additive, zero_of_nothing, approximate })
 }
 
 fn aggregate_name(prefix: &str, place: usize) -> String {
@@ -148,23 +202,32 @@ fn has_aggregate(expr: &Expr) -> Result<bool, DataFusionError> {
     expr.exists(|node| Ok(matches!(node, Expr::AggregateFunction(_))))
 }
 
-fn is_additive(expr: &Expr) -> bool {
+/// Aggregates of a whole that are the sum of those of its parts.
+fn is_added(function: &AggregateFunction) -> bool {
+    matches!(function.func.name(), "sum" | "count") && !function.params.distinct
+}
+
+/// Aggregates that are zero over no rows.
+fn is_zero_of_nothing(function: &AggregateFunction) -> bool {
+    matches!(function.func.name(), "sum" | "count" | "approx_distinct")
+}
+
+/// Whether `expr` is made of aggregates that `fits` accepts, added, subtracted or scaled by constants.
+fn is_linear(expr: &Expr, fits: &dyn Fn(&AggregateFunction) -> bool) -> bool {
     match expr {
-        Expr::AggregateFunction(AggregateFunction { func, params }) => {
-            matches!(func.name(), "sum" | "count") && !params.distinct
-        }
-        Expr::Alias(alias) => is_additive(&alias.expr),
-        Expr::Negative(inner) => is_additive(inner),
-        Expr::Cast(cast) => is_additive(&cast.expr),
+        Expr::AggregateFunction(function) => fits(function),
+        Expr::Alias(alias) => is_linear(&alias.expr, fits),
+        Expr::Negative(inner) => is_linear(inner, fits),
+        Expr::Cast(cast) => is_linear(&cast.expr, fits),
         Expr::BinaryExpr(binary) => {
             let constant = |e: &Expr| e.column_refs().is_empty() && !has_aggregate(e).unwrap_or(true);
+            let (left, right) = (&binary.left, &binary.right);
             match binary.op {
-                Operator::Plus | Operator::Minus => is_additive(&binary.left) && is_additive(&binary.right),
+                Operator::Plus | Operator::Minus => is_linear(left, fits) && is_linear(right, fits),
                 Operator::Multiply => {
-                    (is_additive(&binary.left) && constant(&binary.right))
-                        || (constant(&binary.left) && is_additive(&binary.right))
+                    (is_linear(left, fits) && constant(right)) || (constant(left) && is_linear(right, fits))
                 }
-                Operator::Divide => is_additive(&binary.left) && constant(&binary.right),
+                Operator::Divide => is_linear(left, fits) && constant(right),
                 _ => false,
             }
         }

@@ -4,18 +4,15 @@
 //! every node of the typed expression is held against a short list. A table's column, a function or a subquery
 //! therefore has no way in, and no part of the text reaches another parser.
 
-use std::ops::ControlFlow;
-
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, SchemaError};
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, Operator};
-use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Ident, visit_expressions_mut};
 
 use super::error::SemanticError;
-use super::expression::{Fault, type_of};
+use super::expression::{Fault, read, type_of};
 
 /// Bytes of a condition that are read. Generous for people, and too short to overflow a stack.
 const MAX_BYTES: usize = 4 << 10;
@@ -55,6 +52,16 @@ impl Filter {
         Ok(Self(expr))
     }
 
+    /// A condition that was compiled over dimension names.
+    pub(super) fn of(condition: Expr) -> Self {
+        Self(condition)
+    }
+
+    /// This one and `other`.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self(self.0.and(other.0))
+    }
+
     /// The names it uses, as in `by`.
     pub(super) fn names(&self) -> Vec<String> {
         self.0.column_refs().into_iter().map(|column| column.name.clone()).collect()
@@ -73,20 +80,6 @@ impl Filter {
         })?;
         Ok(replaced.data)
     }
-}
-
-/// Parses `sql`, taking a dotted name as one name rather than as a column of a table.
-fn read(sql: &str, schema: &DFSchema, session: &SessionState) -> Result<Expr, DataFusionError> {
-    let dialect = session.config_options().sql_parser.dialect;
-    let mut parsed = session.sql_to_expr_with_alias(sql, &dialect)?;
-    let _ = visit_expressions_mut(&mut parsed.expr, |node| {
-        if let SqlExpr::CompoundIdentifier(parts) = node {
-            let name = parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join(".");
-            *node = SqlExpr::Identifier(Ident::with_quote('"', name));
-        }
-        ControlFlow::<()>::Continue(())
-    });
-    session.create_logical_expr_from_sql_expr(parsed, schema)
 }
 
 fn unknown_name(error: &DataFusionError) -> Option<String> {

@@ -9,12 +9,12 @@ use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, cast, lit};
 use indexmap::IndexMap;
 
-use super::definition::CumulativeWindow;
 use super::lookback::Lookback;
+use super::window::Window;
 
 /// Why a figure is missing: the source has no row for this group and period.
 pub(super) const NO_DATA: &str = "no_data";
-/// Why a figure is missing: what it is compared with is missing.
+/// Why a figure is missing: what it is compared with, or a part of what it adds up, is missing.
 pub(super) const NO_BASE: &str = "no_base";
 /// Why a figure is missing: what it is divided by is zero.
 pub(super) const ZERO_BASE: &str = "zero_base";
@@ -23,7 +23,7 @@ pub(super) const ZERO_BASE: &str = "zero_base";
 #[derive(Debug)]
 pub(super) enum Formula {
     /// A measure of the metric's model, perhaps added up over periods.
-    Measure { measure: String, window: Option<CumulativeWindow> },
+    Measure { measure: String, window: Option<Window> },
     /// One measure over another.
     Ratio { numerator: String, denominator: String },
     /// An expression over other metrics, whose names are its columns.
@@ -42,7 +42,7 @@ pub(super) struct Input {
 pub(super) struct Leaf {
     pub(super) model: usize,
     pub(super) measure: String,
-    pub(super) window: Option<CumulativeWindow>,
+    pub(super) window: Option<Window>,
     pub(super) lookback: Lookback,
 }
 
@@ -52,6 +52,12 @@ pub(super) enum Node {
     Leaf(Leaf),
     Ratio { numerator: Leaf, denominator: Leaf },
     Derived { expr: Expr, inputs: Vec<(String, Node, bool)> },
+}
+
+/// What the plan knows of a leaf: its figure, and the figure of its own period alone, which differs for what adds up.
+pub(super) struct LeafColumns {
+    pub(super) value: Expr,
+    pub(super) own: Expr,
 }
 
 /// Two expressions: the figure, and why it is null where it is.
@@ -70,19 +76,22 @@ impl Node {
         }
     }
 
-    /// The figure over the leaves' columns, which `column` gives.
+    /// The figure over the leaves' columns, which `columns` gives.
     ///
     /// A simple metric keeps its measure's type. Ratios and derived metrics are 64-bit floats: a quotient of decimals
     /// has no exact decimal, and integers would lose their remainder.
-    pub(super) fn figure(&self, column: &impl Fn(&Leaf) -> Expr) -> Result<Figure> {
+    pub(super) fn figure(&self, columns: &impl Fn(&Leaf) -> LeafColumns) -> Result<Figure> {
         match self {
             Self::Leaf(leaf) => {
-                let value = column(leaf);
-                let reason = first_of([(value.clone().is_null(), text(NO_DATA))]);
-                Ok(Figure { value, reason })
+                let LeafColumns { value, own } = columns(leaf);
+                let mut reasons = vec![(own.is_null(), text(NO_DATA))];
+                if leaf.window.is_some_and(Window::is_rolling) {
+                    reasons.push((value.clone().is_null(), text(NO_BASE)));
+                }
+                Ok(Figure { value, reason: first_of(reasons) })
             }
             Self::Ratio { numerator, denominator } => {
-                let (above, below) = (column(numerator), column(denominator));
+                let (above, below) = (columns(numerator).value, columns(denominator).value);
                 let value = float(above.clone()) / nullif(float(below.clone()), lit(0.0));
                 let reason = first_of([
                     (above.is_null(), text(NO_DATA)),
@@ -91,15 +100,15 @@ impl Node {
                 ]);
                 Ok(Figure { value, reason })
             }
-            Self::Derived { expr, inputs } => derived(expr, inputs, column),
+            Self::Derived { expr, inputs } => derived(expr, inputs, columns),
         }
     }
 }
 
-fn derived(expr: &Expr, inputs: &[(String, Node, bool)], column: &impl Fn(&Leaf) -> Expr) -> Result<Figure> {
+fn derived(expr: &Expr, inputs: &[(String, Node, bool)], columns: &impl Fn(&Leaf) -> LeafColumns) -> Result<Figure> {
     let mut figures = IndexMap::new();
     for (name, node, looks_back) in inputs {
-        figures.insert(name.as_str(), (node.figure(column)?, *looks_back));
+        figures.insert(name.as_str(), (node.figure(columns)?, *looks_back));
     }
     let value = expr
         .clone()

@@ -1,11 +1,13 @@
 //! Dimensions, measures, metrics and time grains; a [`MetricQuery`] becomes a logical plan.
 
 mod compile;
+mod condition;
 mod definition;
 mod error;
 mod expression;
 mod filter;
 mod formula;
+mod join;
 mod lookback;
 mod model;
 mod models;
@@ -13,16 +15,22 @@ mod period;
 mod plan;
 mod query;
 mod region;
+mod summary;
+mod window;
+mod working_days;
 
 #[cfg(test)]
 mod tests;
 
+pub use condition::{Comparison, ComparisonOp, Condition};
 pub use definition::{
-    CumulativeWindow, DerivedInput, DimensionDef, DimensionKind, EmptyPeriods, MeasureDef, MetricDef, MetricKind,
-    SemanticModelDef, TimeGrain,
+    AsOfDef, ChangeKind, CumulativeWindow, DerivedInput, DimensionDef, DimensionKind, EmptyPeriods, HierarchyDef,
+    JoinDef, JoinKind, MeasureDef, MetricDef, MetricKind, SemanticModelDef, TimeGrain,
 };
 pub use error::SemanticError;
 pub use model::TableShape;
 pub use models::Models;
 pub use plan::MetricPlan;
-pub use query::{MetricAnswer, MetricColumn, MetricColumnRole, MetricQuery, MetricSummary, RegionMode};
+pub use query::{
+    Additivity, Hierarchy, MetricAnswer, MetricColumn, MetricColumnRole, MetricQuery, MetricSummary, RegionMode,
+};

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, SchemaRef, TimeUnit};
+use std::collections::HashMap;
+
+use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef, TimeUnit};
 use datafusion::common::{Column, DFSchema, ScalarValue};
+use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::{Expr, lit};
+use datafusion::logical_expr::{Expr, lit, when};
 use indexmap::IndexMap;
 
 use chrono::NaiveDate;
@@ -13,10 +16,11 @@ use chrono::NaiveDate;
 use super::definition::{DimensionKind, EmptyPeriods, SemanticModelDef, TimeGrain};
 use super::error::suggest;
 use super::expression::{Aggregation, Fault, is_number, parse_aggregate, parse_scalar};
-use super::period::{date, days_since_epoch};
+use super::join::{self, Join, joined};
+use super::period::{Periods, date, days_since_epoch, hour_number};
 use crate::catalog::{Bilingual, TableName, is_identifier};
 use crate::functions::calendar::{self, china_time::midnight_seconds};
-use crate::project::Document;
+use crate::project::{Document, Project};
 
 /// Names that the answer's own columns have.
 const RESERVED: [&str; 3] = ["period", "value", "reason"];
@@ -28,6 +32,8 @@ pub struct TableShape {
     pub schema: SchemaRef,
     /// Whether it is, or rests on, data made by the seeded generator.
     pub synthetic: bool,
+    /// The columns by which its rows are unique; none where that is not declared, as of a view.
+    pub primary_key: Vec<String>,
 }
 
 /// A model whose expressions are typed.
@@ -38,6 +44,10 @@ pub(super) struct Model {
     pub(super) synthetic: bool,
     pub(super) time: Option<TimeColumn>,
     pub(super) finest: TimeGrain,
+    /// The month with which a year begins, from 1.
+    pub(super) year_start: u32,
+    /// Tables that dimensions look up, each behind those it needs.
+    pub(super) joins: IndexMap<String, Join>,
     pub(super) dimensions: IndexMap<String, Dimension>,
     pub(super) measures: IndexMap<String, Measure>,
 }
@@ -69,7 +79,7 @@ pub(super) struct TimeColumn {
 
 impl TimeColumn {
     /// The column called `name` of type `data_type`; `None` where that tells no time.
-    fn of(name: &str, data_type: &DataType) -> Option<Self> {
+    pub(super) fn of(name: &str, data_type: &DataType) -> Option<Self> {
         let instant = match data_type {
             DataType::Date32 => None,
             DataType::Timestamp(unit, zone) => Some((*unit, zone.clone())),
@@ -83,6 +93,19 @@ impl TimeColumn {
         &self.name
     }
 
+    /// A column of the same type called `name`.
+    pub(super) fn called(&self, name: &str) -> Self {
+        Self { name: name.into(), instant: self.instant.clone() }
+    }
+
+    /// This column and `other`, comparable: as they are where they are of one type, else the days they fall on.
+    pub(super) fn beside(&self, other: &Self) -> (Expr, Expr) {
+        if self.instant == other.instant {
+            return (self.raw(), other.raw());
+        }
+        (self.china_date(self.raw()), other.china_date(other.raw()))
+    }
+
     /// The column as it is stored.
     pub(super) fn raw(&self) -> Expr {
         Expr::Column(Column::new_unqualified(&self.name))
@@ -91,6 +114,38 @@ impl TimeColumn {
     /// The date in China that `raw`, a value of this column, falls on.
     pub(super) fn china_date(&self, raw: Expr) -> Expr {
         if self.instant.is_none() { raw } else { calendar::china_date().call(vec![raw]) }
+    }
+
+    /// Whether it tells the hour.
+    pub(super) fn is_instant(&self) -> bool {
+        self.instant.is_some()
+    }
+
+    /// What the period that holds `raw`, a value of this column, is told by while periods are filled in: its first
+    /// day, or the number of its hour.
+    pub(super) fn slot(&self, raw: Expr, periods: &Periods) -> Expr {
+        match (periods.grain, &self.instant) {
+            (TimeGrain::Hour, Some((_, zone))) => hour_number(raw, zone.as_deref()),
+            _ => periods.truncate(self.china_date(raw)),
+        }
+    }
+
+    /// `raw`, a value of this column, or the beginning of `first` where it lies before.
+    pub(super) fn not_before(&self, raw: Expr, first: Option<NaiveDate>) -> Result<Expr, DataFusionError> {
+        let Some(bound) = first.map(|first| self.midnight(first)) else { return Ok(raw) };
+        when(raw.clone().lt(bound.clone()), bound).otherwise(raw)
+    }
+
+    /// `raw`, a value of this column, or the last moment of `last` where it lies behind.
+    pub(super) fn not_after(&self, raw: Expr, last: Option<NaiveDate>) -> Result<Expr, DataFusionError> {
+        let Some(last) = last else { return Ok(raw) };
+        match (&self.instant, last.succ_opt()) {
+            (Some((unit, zone)), Some(next)) => {
+                let bound = scaled(*unit, zone.clone(), self.midnight_of(next), -1);
+                when(raw.clone().gt(bound.clone()), bound).otherwise(raw)
+            }
+            _ => when(raw.clone().gt(self.midnight(last)), self.midnight(last)).otherwise(raw),
+        }
     }
 
     /// Rows from `first` to `last`, both inclusive, as a comparison of the bare column, so that files can be pruned.
@@ -105,91 +160,186 @@ impl TimeColumn {
 
     /// The instant at which `day` begins in China, as a literal of the column's type.
     fn midnight(&self, day: NaiveDate) -> Expr {
-        let Some((unit, zone)) = &self.instant else { return date(day) };
+        match &self.instant {
+            None => date(day),
+            Some((unit, zone)) => scaled(*unit, zone.clone(), self.midnight_of(day), 0),
+        }
+    }
+
+    /// The same in seconds since 1970.
+    fn midnight_of(&self, day: NaiveDate) -> i64 {
         let days = days_since_epoch(day);
         // A column without a zone holds readings of a clock in China.
-        let seconds = if zone.is_some() { midnight_seconds(days) } else { i64::from(days) * 86_400 };
-        let scaled = |per_second: i64| Some(seconds.saturating_mul(per_second));
-        lit(match unit {
-            TimeUnit::Second => ScalarValue::TimestampSecond(scaled(1), zone.clone()),
-            TimeUnit::Millisecond => ScalarValue::TimestampMillisecond(scaled(1_000), zone.clone()),
-            TimeUnit::Microsecond => ScalarValue::TimestampMicrosecond(scaled(1_000_000), zone.clone()),
-            TimeUnit::Nanosecond => ScalarValue::TimestampNanosecond(scaled(1_000_000_000), zone.clone()),
-        })
+        let has_zone = self.instant.as_ref().is_some_and(|(_, zone)| zone.is_some());
+        if has_zone { midnight_seconds(days) } else { i64::from(days) * 86_400 }
     }
+}
+
+/// A timestamp so many seconds after 1970, and `more` of its units.
+fn scaled(unit: TimeUnit, zone: Option<Arc<str>>, seconds: i64, more: i64) -> Expr {
+    let scaled = |per_second: i64| Some(seconds.saturating_mul(per_second).saturating_add(more));
+    lit(match unit {
+        TimeUnit::Second => ScalarValue::TimestampSecond(scaled(1), zone),
+        TimeUnit::Millisecond => ScalarValue::TimestampMillisecond(scaled(1_000), zone),
+        TimeUnit::Microsecond => ScalarValue::TimestampMicrosecond(scaled(1_000_000), zone),
+        TimeUnit::Nanosecond => ScalarValue::TimestampNanosecond(scaled(1_000_000_000), zone),
+    })
 }
 
 /// A fault and the key it stands at.
 pub(super) type Located = (Vec<String>, Fault);
+
+/// What a project's tables and views are, for a model's names.
+pub(super) struct Surroundings<'a> {
+    pub(super) project: &'a Project,
+    pub(super) shapes: &'a HashMap<TableName, TableShape>,
+    pub(super) session: &'a SessionState,
+}
 
 impl Model {
     /// Types every expression of `document` against `shape`. What is faulty is left out and reported.
     pub(super) fn compile(
         document: &Document<SemanticModelDef>,
         shape: &TableShape,
-        session: &SessionState,
+        around: &Surroundings<'_>,
         faults: &mut Vec<Located>,
     ) -> Self {
         let def = &document.def;
-        let mut report = |path: &[&str], fault: Fault| {
-            faults.push((path.iter().map(ToString::to_string).collect(), fault));
+        let time = match def.time_dimension.as_deref().map(|name| time_column(name, shape)).transpose() {
+            Ok(time) => time,
+            Err(fault) => {
+                faults.push((vec!["time_dimension".into()], fault));
+                None
+            }
         };
-        let schema = match DFSchema::try_from(shape.schema.as_ref().clone()) {
+        faults.extend(check_time(def, time.as_ref()));
+        let joined = join::compile(def, shape, time.as_ref(), around.project, around.shapes, faults);
+        let schema = match DFSchema::try_from(Schema::new(joined.fields)) {
             Ok(schema) => schema,
             Err(error) => {
-                report(&["table"], error.into());
+                faults.push((vec!["table".into()], error.into()));
                 DFSchema::empty()
             }
         };
-        let time = def
-            .time_dimension
-            .as_deref()
-            .and_then(|name| time_column(name, shape).map_err(|fault| report(&["time_dimension"], fault)).ok());
-        let mut dimensions = IndexMap::new();
-        for (name, dimension) in &def.dimensions {
-            let typed = check_name(name).and_then(|()| {
-                let sql = dimension.expr.clone().unwrap_or_else(|| format!("\"{name}\""));
-                let (expr, data_type) = parse_scalar(session, &sql, &schema)?;
-                check_dimension_type(dimension.kind, &data_type)?;
-                Ok(Dimension { expr, data_type, kind: dimension.kind, title: dimension.title.clone() })
-            });
-            match typed {
-                Ok(typed) => {
-                    dimensions.insert(name.clone(), typed);
-                }
-                Err(fault) => report(&["dimensions", name, "expr"], fault),
-            }
-        }
-        let mut measures = IndexMap::new();
-        for (name, measure) in &def.measures {
-            match parse_aggregate(session, &measure.expr, &schema, name) {
-                Ok(aggregation) => {
-                    if !is_number(&aggregation.data_type) {
-                        let found = &aggregation.data_type;
-                        report(&["measures", name, "expr"], Fault::new(format!("a measure is a number, not {found}")));
-                    }
-                    if measure.stock && def.time_dimension.is_none() {
-                        let fault = Fault::new("a stock is measured at a moment, and the model has no time_dimension");
-                        report(&["measures", name, "stock"], fault);
-                    }
-                    if measure.empty_periods == EmptyPeriods::Zero && !aggregation.additive {
-                        let fault = Fault::new("only sums and counts are zero where nothing happened");
-                        report(&["measures", name, "empty_periods"], fault);
-                    }
-                    let (stock, empty) = (measure.stock, measure.empty_periods);
-                    measures.insert(name.clone(), Measure { aggregation, stock, empty });
-                }
-                Err(fault) => report(&["measures", name, "expr"], fault),
-            }
-        }
+        let dimensions = dimensions(def, &schema, &joined.faulty, around.session, faults);
+        let measures = measures(def, &schema, around.session, faults);
         Self {
             document: document.clone(),
             table: def.table.clone(),
             synthetic: shape.synthetic,
             time,
             finest: def.finest_grain.unwrap_or(TimeGrain::Day),
+            year_start: def.fiscal_year_start.filter(|month| (1..=12).contains(month)).unwrap_or(1),
+            joins: joined.joins,
             dimensions,
             measures,
+        }
+    }
+
+    /// Periods in this model's years.
+    pub(super) fn periods(&self, grain: TimeGrain) -> Periods {
+        Periods::new(grain, self.year_start)
+    }
+
+    /// The joins that `expressions` need, in the order in which they are attached.
+    pub(super) fn joins_of<'e>(&self, expressions: impl Iterator<Item = &'e Expr>) -> Vec<&Join> {
+        let columns: Vec<_> = expressions.flat_map(Expr::column_refs).map(|column| column.name().to_owned()).collect();
+        join::needed(&self.joins, &columns)
+    }
+}
+
+/// What is said of periods.
+fn check_time(def: &SemanticModelDef, time: Option<&TimeColumn>) -> Vec<Located> {
+    let mut faults = Vec::new();
+    let mut report = |key: &str, fault: Fault| faults.push((vec![key.to_owned()], fault));
+    match def.finest_grain {
+        Some(TimeGrain::Hour) if time.is_some_and(|time| !time.is_instant()) => {
+            let fault = Fault::new("hours are told of timestamps, and the time dimension is a date");
+            report("finest_grain", fault.hint("use `day`"));
+        }
+        Some(TimeGrain::WorkingDay) => {
+            let fault = Fault::new("data has a finest grain of the calendar, and working days are counted from days");
+            report("finest_grain", fault.hint("use `day`"));
+        }
+        _ => {}
+    }
+    if let Some(month) = def.fiscal_year_start.filter(|month| !(1..=12).contains(month)) {
+        report("fiscal_year_start", Fault::new(format!("a year begins with a month from 1 to 12, not {month}")));
+    }
+    faults
+}
+
+fn dimensions(
+    def: &SemanticModelDef,
+    schema: &DFSchema,
+    faulty_joins: &[String],
+    session: &SessionState,
+    faults: &mut Vec<Located>,
+) -> IndexMap<String, Dimension> {
+    let mut dimensions = IndexMap::new();
+    for (name, dimension) in &def.dimensions {
+        let sql = dimension.expr.clone().unwrap_or_else(|| format!("\"{name}\""));
+        let typed = check_name(name).and_then(|()| {
+            let (expr, data_type) = parse_scalar(session, &sql, schema)?;
+            check_dimension_type(dimension.kind, &data_type)?;
+            Ok(Dimension { expr, data_type, kind: dimension.kind, title: dimension.title.clone() })
+        });
+        match typed {
+            Ok(typed) => {
+                dimensions.insert(name.clone(), typed);
+            }
+            // A faulty join was reported, and its columns are missing because of that alone.
+            Err(_) if faulty_joins.iter().any(|join| sql.contains(&format!("{join}."))) => {}
+            Err(fault) => faults.push((vec!["dimensions".into(), name.clone(), "expr".into()], fault)),
+        }
+    }
+    dimensions
+}
+
+fn measures(
+    def: &SemanticModelDef,
+    schema: &DFSchema,
+    session: &SessionState,
+    faults: &mut Vec<Located>,
+) -> IndexMap<String, Measure> {
+    let mut measures = IndexMap::new();
+    for (name, measure) in &def.measures {
+        let mut report =
+            |key: &str, fault: Fault| faults.push((vec!["measures".into(), name.clone(), key.into()], fault));
+        match parse_measure(session, &measure.expr, schema, name) {
+            Ok(aggregation) => {
+                if !is_number(&aggregation.data_type) {
+                    let found = &aggregation.data_type;
+                    report("expr", Fault::new(format!("a measure is a number, not {found}")));
+                }
+                if measure.stock && def.time_dimension.is_none() {
+                    let fault = Fault::new("a stock is measured at a moment, and the model has no time_dimension");
+                    report("stock", fault);
+                }
+                if measure.empty_periods == EmptyPeriods::Zero && !aggregation.zero_of_nothing {
+                    report("empty_periods", Fault::new("only sums and counts are zero where nothing happened"));
+                }
+                let (stock, empty) = (measure.stock, measure.empty_periods);
+                measures.insert(name.clone(), Measure { aggregation, stock, empty });
+            }
+            Err(fault) => report("expr", fault),
+        }
+    }
+    measures
+}
+
+/// A measure speaks about its own table's rows.
+fn parse_measure(session: &SessionState, sql: &str, schema: &DFSchema, name: &str) -> Result<Aggregation, Fault> {
+    let aggregation = parse_aggregate(session, sql, schema, name)?;
+    let foreign = aggregation.aggregates.iter().flat_map(Expr::column_refs).find(|c| joined(c.name()).is_some());
+    match foreign {
+        None => Ok(aggregation),
+        Some(column) => {
+            let name = column.name();
+            let message = format!(
+                "a measure speaks about its own table: `{name}` would count once for each row that refers to it"
+            );
+            Err(Fault::new(message).hint("make a dimension of it, or a measure of a model over that table"))
         }
     }
 }

@@ -1,16 +1,16 @@
 //! All models of a project: their metrics by name, and what hangs on what.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use datafusion::execution::SessionState;
 use indexmap::IndexMap;
 
-use super::definition::{DimensionKind, MetricDef, MetricKind, TimeGrain};
+use super::definition::{DimensionKind, MetricDef, TimeGrain};
 use super::error::SemanticError;
 use super::formula::{Formula, Leaf, Node};
 use super::lookback::Lookback;
 use super::model::{Dimension, Model, TableShape};
-use super::query::MetricSummary;
+use super::query::MetricQuery;
 use super::region::Level;
 use crate::catalog::TableName;
 use crate::error::Result;
@@ -45,21 +45,8 @@ impl Models {
         super::compile::compile(project, shapes, session, diagnostics)
     }
 
-    /// The metrics, in the order of their names.
-    pub fn summaries(&self) -> Vec<MetricSummary> {
-        let ordered: BTreeMap<_, _> = self.metrics.iter().collect();
-        ordered.into_values().map(|metric| self.summarize(metric)).collect()
-    }
-
-    /// The metric called `name`.
-    ///
-    /// # Errors
-    /// `NotFound`, with the nearest name, where there is none.
-    pub fn summary(&self, name: &str) -> Result<MetricSummary> {
-        Ok(self.summarize(self.metric(name)?))
-    }
-
-    /// The tables and views that metric `name` reads: those the query has to pin.
+    /// The tables and views that metric `name` reads, whatever it is grouped by. A question may need more:
+    /// [`Self::tables_for`].
     ///
     /// # Errors
     /// `NotFound`, with the nearest name, where there is no such metric.
@@ -69,6 +56,38 @@ impl Models {
         tables.sort();
         tables.dedup();
         Ok(tables)
+    }
+
+    /// The tables and views that `query` reads: those it has to pin. Tables that are joined are among them where the
+    /// question names a dimension that needs them, or may do so in `where`.
+    ///
+    /// # Errors
+    /// `NotFound`, with the nearest name, where there is no such metric.
+    pub fn tables_for(&self, query: &MetricQuery) -> Result<Vec<TableName>> {
+        let mut tables = self.tables(&query.metric)?;
+        let metric = self.metric(&query.metric)?;
+        for (dimension, joined) in self.dimension_tables(metric) {
+            if asks(query, dimension) {
+                tables.extend(joined.into_iter().cloned());
+            }
+        }
+        tables.sort();
+        tables.dedup();
+        Ok(tables)
+    }
+
+    /// The tables that are joined for each dimension of a metric.
+    pub(super) fn dimension_tables<'a>(&'a self, metric: &'a Metric) -> Vec<(&'a str, Vec<&'a TableName>)> {
+        let models = self.models_under(metric);
+        let tables = |name: &str| {
+            let models = models.iter().map(|model| &self.models[*model]);
+            let joins = models.filter_map(|model| {
+                let dimension = model.dimensions.get(name)?;
+                Some(model.joins_of(std::iter::once(&dimension.expr)))
+            });
+            joins.flatten().map(|join| &join.table).collect()
+        };
+        self.dimensions(metric).into_iter().map(|(name, _)| (name, tables(name))).collect()
     }
 
     pub(super) fn metric(&self, name: &str) -> Result<&Metric, SemanticError> {
@@ -120,14 +139,30 @@ impl Models {
 
     /// The grains that the metric can be asked by, finest first.
     pub(super) fn grains(&self, metric: &Metric) -> Vec<TimeGrain> {
-        let models = self.models_under(metric);
-        if models.iter().any(|model| self.models[*model].time.is_none()) {
+        let models: Vec<_> = self.models_under(metric).into_iter().map(|model| &self.models[model]).collect();
+        if models.iter().any(|model| model.time.is_none()) {
             return Vec::new();
         }
-        let finest = models.iter().map(|model| self.models[*model].finest).max().unwrap_or(TimeGrain::Day);
-        let leaves = self.expand(metric, Lookback::default());
-        let fits = |grain: &TimeGrain| leaves.leaves().iter().all(|leaf| leaf.lookback.fits(*grain));
-        TimeGrain::ALL.into_iter().filter(|grain| *grain >= finest).filter(fits).collect()
+        let whole = self.expand(metric, Lookback::default());
+        let leaves = whole.leaves();
+        let fits = |grain: &TimeGrain| {
+            leaves.iter().all(|leaf| leaf.lookback.fits(*grain) && leaf.window.is_none_or(|window| window.fits(*grain)))
+        };
+        let told = |grain: &TimeGrain| models.iter().all(|model| model.finest.nests_in(*grain));
+        // Where years begin with different months, quarters may still be the same.
+        let starts: Vec<_> = models.iter().map(|model| model.year_start).collect();
+        let one = |of: &dyn Fn(u32) -> u32| starts.iter().all(|start| of(*start) == of(starts[0]));
+        let common = |grain: &TimeGrain| match grain {
+            TimeGrain::Year => one(&|start| start),
+            TimeGrain::Quarter => one(&|start| start % 3),
+            _ => true,
+        };
+        TimeGrain::ALL.into_iter().filter(|grain| told(grain) && common(grain) && fits(grain)).collect()
+    }
+
+    /// The month with which years begin in the first of the metric's models: that of all, where the grain asks for it.
+    pub(super) fn year_start(&self, metric: &Metric) -> u32 {
+        self.models_under(metric).first().map_or(1, |model| self.models[*model].year_start)
     }
 
     /// The names that `by` and `where` may use.
@@ -141,25 +176,14 @@ impl Models {
         }
         names
     }
+}
 
-    pub(super) fn summarize(&self, metric: &Metric) -> MetricSummary {
-        let kind = match &metric.def.kind {
-            MetricKind::Simple { .. } => "simple",
-            MetricKind::Ratio { .. } => "ratio",
-            MetricKind::Derived { .. } => "derived",
-            MetricKind::Cumulative { .. } => "cumulative",
-        };
-        MetricSummary {
-            name: metric.name.clone(),
-            title: metric.def.title.clone(),
-            description: metric.def.description.clone(),
-            definition_version: metric.def.definition_version,
-            kind: kind.into(),
-            unit: metric.def.unit.clone(),
-            owner: metric.def.owner.clone(),
-            table: self.models[metric.home].table.to_string(),
-            grains: self.grains(metric),
-            dimensions: self.dimension_names(metric),
-        }
-    }
+/// Whether `query` names `dimension`, or may do so: the text of `where` is read word by word, and a text that only looks
+/// like the name costs no more than a table that is pinned in vain.
+fn asks(query: &MetricQuery, dimension: &str) -> bool {
+    let is_level = |name: &str| name.split_once('.').map_or(name, |(name, _)| name) == dimension;
+    let by_condition = query.conditions.iter().flat_map(|conditions| conditions.dimensions()).any(is_level);
+    let text = query.filter.as_deref().unwrap_or_default().to_lowercase();
+    let mut words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    query.by.iter().any(|name| is_level(name)) || by_condition || words.any(|word| word == dimension)
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use chrono::NaiveDate;
 
+use super::condition::Condition;
 use super::definition::TimeGrain;
 use crate::catalog::Bilingual;
 use crate::query::QueryResult;
@@ -42,6 +43,8 @@ pub struct MetricQuery {
     pub by: Vec<String>,
     /// SQL predicate over dimensions, as in `channel = 'online' and region.prefecture = '220100'`.
     pub filter: Option<String>,
+    /// Conditions as data, which hold beside `filter`.
+    pub conditions: Option<Condition>,
     /// Length of a period; none gives one figure over the whole range.
     pub grain: Option<TimeGrain>,
     /// First day, inclusive.
@@ -68,6 +71,7 @@ impl fmt::Display for MetricQuery {
         let parts = [
             ("by", joined(&self.by)),
             ("where", self.filter.clone()),
+            ("conditions", self.conditions.as_ref().and_then(|held| serde_json::to_string(held).ok())),
             ("grain", self.grain.map(|grain| grain.name().to_owned())),
             ("from", self.from.map(|day| day.to_string())),
             ("to", self.to.map(|day| day.to_string())),
@@ -88,7 +92,7 @@ impl fmt::Display for MetricQuery {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MetricColumnRole {
-    /// First day of the period.
+    /// First day of the period; an instant where periods are hours.
     Period,
     /// A dimension's value.
     Dimension,
@@ -138,7 +142,7 @@ pub struct MetricSummary {
     pub description: Bilingual,
     /// Version of the definition.
     pub definition_version: u32,
-    /// `simple`, `ratio`, `derived` or `cumulative`.
+    /// `simple`, `ratio`, `derived`, `cumulative` or `change`.
     pub kind: String,
     /// Unit of the value.
     pub unit: Option<String>,
@@ -150,6 +154,35 @@ pub struct MetricSummary {
     pub grains: Vec<TimeGrain>,
     /// Dimensions that may be grouped by; a region dimension lists its levels too, as in `region.prefecture`.
     pub dimensions: Vec<String>,
+    /// Ways to drill down, as screens offer them.
+    pub hierarchies: Vec<Hierarchy>,
+    /// What its figures may be added over.
+    pub additive: Additivity,
+    /// Whether it is an estimate, as an approximate percentile is.
+    pub approximate: bool,
+    /// The month with which its years begin, from 1; none where it has no time, or its models differ.
+    pub fiscal_year_start: Option<u32>,
+}
+
+/// Dimensions from the whole to its parts.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Hierarchy {
+    /// Name: a region dimension's own, or as declared.
+    pub name: String,
+    /// Title.
+    pub title: Bilingual,
+    /// Names as in `by`, the coarsest first.
+    pub levels: Vec<String>,
+}
+
+/// Whether the figure of a whole is the sum of the figures of its parts. What may not be added is never summed here, and
+/// should not be by whoever shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Additivity {
+    /// Over groups: sums and counts, of a stock too.
+    pub groups: bool,
+    /// Over periods: sums and counts of a flow.
+    pub periods: bool,
 }
 
 /// Why a text names no grain or region mode.
@@ -170,13 +203,9 @@ impl FromStr for TimeGrain {
     type Err = InvalidChoice;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "day" => Ok(Self::Day),
-            "month" => Ok(Self::Month),
-            "quarter" => Ok(Self::Quarter),
-            "year" => Ok(Self::Year),
-            _ => Err(InvalidChoice { text: text.into(), expected: "day, month, quarter, year" }),
-        }
+        let expected = "hour, day, working-day, week, month, quarter, year";
+        let found = Self::ALL.into_iter().find(|grain| grain.name() == text);
+        found.ok_or_else(|| InvalidChoice { text: text.into(), expected })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::Error;
 use crate::functions::adapter::{Argument, Rows, Section, date, scalar, text};
 use crate::semantic::definition::TimeGrain;
 use crate::semantic::error::SemanticError;
-use crate::semantic::period::date_of;
+use crate::semantic::period::{date_of, periods_between};
 
 /// A hundred and thirty-seven years of days.
 pub(super) const MAX_PERIODS: i64 = 50_000;
@@ -20,7 +20,7 @@ pub(super) const MAX_PERIODS: i64 = 50_000;
 const ARGUMENTS: &[Argument] = &[date("first"), date("last"), text("grain"), text("column")];
 
 /// `last`, the first day of the last period; an error of the query where more than [`MAX_PERIODS`] begin from `first` on.
-/// `column` is where the dates come from.
+/// Of hours both are days. `column` is where the dates come from.
 pub(super) fn bounded(first: Expr, last: Expr, grain: TimeGrain, column: &str) -> Expr {
     let description = "The last period, where not too many lie between it and the first.";
     let function = scalar(Section("Metrics"), "bounded_period", ARGUMENTS, DataType::Date32, description, check);
@@ -33,7 +33,7 @@ fn check(rows: &Rows<'_>) -> Result<Arc<dyn datafusion::arrow::array::Array>> {
         let (Some(first), Some(last)) = (firsts.get(row), lasts.get(row)) else { return Ok(None) };
         let grain = grains.get(row).and_then(|name| name.parse().ok()).unwrap_or(TimeGrain::Day);
         let (from, to) = (date_of(first), date_of(last));
-        let count = grain.periods(from, to);
+        let count = periods_between(grain, from, to);
         if count > MAX_PERIODS {
             let column = columns.get(row).unwrap_or_default().to_owned();
             let error = SemanticError::TooManyPeriods { column, from, to, grain, count, limit: MAX_PERIODS };

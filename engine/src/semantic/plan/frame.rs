@@ -16,8 +16,9 @@ use std::sync::Arc;
 use super::fill_limit::bounded;
 use super::question::Span;
 use crate::semantic::definition::{EmptyPeriods, TimeGrain};
+use crate::semantic::join::Join;
 use crate::semantic::model::{Measure, Model, TimeColumn};
-use crate::semantic::period::date;
+use crate::semantic::period::{Periods, hour_instant};
 
 /// Name of the period's column.
 pub(super) const PERIOD: &str = "period";
@@ -27,10 +28,12 @@ pub(super) struct Frame<'a> {
     pub(super) model: &'a Model,
     /// The table or view as the principal may see it.
     pub(super) table: LogicalPlan,
-    /// The groups: expressions over the table, each with the name of its column.
+    /// The joins that the groups and the filter need, each behind those it needs itself, with its table.
+    pub(super) joins: Vec<(&'a Join, LogicalPlan)>,
+    /// The groups: expressions over the table and the joins, each with the name of its column.
     pub(super) keys: Vec<(Expr, String)>,
     pub(super) filter: Option<Expr>,
-    pub(super) grain: Option<TimeGrain>,
+    pub(super) periods: Option<&'a Periods>,
     pub(super) span: Span,
     /// Whether the measures are stocks: only the rows of the last day of each period count.
     pub(super) stock: bool,
@@ -52,19 +55,22 @@ impl Frame<'_> {
             if let Some(range) = time.within(self.span.first, self.span.last) {
                 rows = rows.filter(range)?;
             }
-            if self.grain.is_some() {
+            if self.periods.is_some() {
                 rows = rows.filter(time.raw().is_not_null())?;
             }
             if self.stock {
-                rows = last_days(rows, time, self.grain)?;
+                rows = last_moments(rows, time, self.periods)?;
             }
+        }
+        for (join, table) in &self.joins {
+            rows = join.attach(rows, table.clone())?;
         }
         if let Some(filter) = self.filter.clone() {
             rows = rows.filter(filter)?;
         }
         let figures = self.aggregate(rows)?;
-        match (self.grain, &self.model.time) {
-            (Some(grain), Some(time)) => self.fill(figures, source, time, grain)?.build(),
+        match (self.periods, &self.model.time) {
+            (Some(periods), Some(time)) => self.fill(figures, source, time, periods)?.build(),
             _ => figures.build(),
         }
     }
@@ -75,8 +81,8 @@ impl Frame<'_> {
 
     fn aggregate(&self, rows: LogicalPlanBuilder) -> Result<LogicalPlanBuilder> {
         let mut groups: Vec<_> = self.keys.iter().map(|(expr, name)| expr.clone().alias(name)).collect();
-        if let (Some(grain), Some(time)) = (self.grain, &self.model.time) {
-            groups.push(grain.truncate(time.china_date(time.raw())).alias(PERIOD));
+        if let (Some(periods), Some(time)) = (self.periods, &self.model.time) {
+            groups.push(time.slot(time.raw(), periods).alias(PERIOD));
         }
         let mut aggregates: Vec<_> =
             self.measures.iter().flat_map(|(measure, _)| measure.aggregation.aggregates.clone()).collect();
@@ -86,7 +92,7 @@ impl Frame<'_> {
             aggregates.push(count(lit(1)).alias("rows"));
         }
         let mut columns: Vec<_> = self.key_columns();
-        columns.extend(self.grain.map(|_| column(PERIOD)));
+        columns.extend(self.periods.map(|_| column(PERIOD)));
         for (measure, name) in &self.measures {
             let figure = measure.aggregation.figure.clone();
             let figure = if may_be_empty { present(column("rows").gt(lit(0)), figure, measure)? } else { figure };
@@ -98,13 +104,14 @@ impl Frame<'_> {
     /// Adds the periods that a group lacks between the first and the last period of the whole table.
     ///
     /// Each row brings the periods up to the group's next row, and a group's first row those before it, so that no
-    /// join with a calendar and no second scan of the rows is needed.
+    /// join with a calendar and no second scan of the rows is needed. Hours are numbers until here, since a series of
+    /// timestamps is one of nanoseconds, and working days are what is left of a series of days.
     fn fill(
         &self,
         figures: LogicalPlanBuilder,
         source: LogicalPlanBuilder,
         time: &TimeColumn,
-        grain: TimeGrain,
+        periods: &Periods,
     ) -> Result<LogicalPlanBuilder> {
         let neighbour = |function: Arc<WindowUDF>, name: &str| -> Result<Expr> {
             let function = WindowFunctionDefinition::WindowUDF(function);
@@ -112,42 +119,50 @@ impl Frame<'_> {
             let call = call.partition_by(self.key_columns()).order_by(vec![column(PERIOD).sort(true, false)]);
             Ok(call.build()?.alias(name))
         };
+        let is_hour = periods.grain == TimeGrain::Hour;
+        let step = || if is_hour { lit(1_i64) } else { lit(periods.step()) };
         let (previous, next) = (neighbour(lag_udwf(), "previous")?, neighbour(lead_udwf(), "next")?);
         let (first, last) = (column("first"), column("last"));
         let from = when(column("previous").is_null(), first).otherwise(column(PERIOD))?;
-        let to = when(column("next").is_null(), last).otherwise(column("next") - lit(grain.step()))?;
+        let to = when(column("next").is_null(), last).otherwise(column("next") - step())?;
         let mut with_series = self.key_columns();
         with_series.push(column(PERIOD));
         with_series.extend(self.measures.iter().map(|(_, name)| column(name)));
-        with_series.push(gen_series(from, to, lit(grain.step())).alias("series"));
+        with_series.push(gen_series(from, to, step()).alias("series"));
+        let series = column("series");
         let mut filled = self.key_columns();
-        filled.push(column("series").alias(PERIOD));
+        filled.push(if is_hour { hour_instant(series.clone()) } else { series.clone() }.alias(PERIOD));
         for (measure, name) in &self.measures {
-            filled.push(present(column("series").eq(column(PERIOD)), column(name), measure)?.alias(name));
+            filled.push(present(series.clone().eq(column(PERIOD)), column(name), measure)?.alias(name));
         }
-        figures
+        let mut rows = figures
             .window([previous, next])?
-            .cross_join(self.coverage(source, time, grain)?.build()?)?
+            .cross_join(self.coverage(source, time, periods)?.build()?)?
             .project(with_series)?
-            .unnest_column(Column::new_unqualified("series"))?
-            .project(filled)
+            .unnest_column(Column::new_unqualified("series"))?;
+        if let Some(calendar) = periods.working_days() {
+            rows = rows.filter(calendar.is_working(series))?;
+        }
+        rows.project(filled)
     }
 
     /// First and last period of the table, whatever is filtered, within the range that was asked for: one row, which
     /// the table's statistics answer without reading it.
-    fn coverage(&self, source: LogicalPlanBuilder, time: &TimeColumn, grain: TimeGrain) -> Result<LogicalPlanBuilder> {
-        let period = |name| grain.truncate(time.china_date(column(name)));
-        let first = match self.span.first.map(|day| date(grain.first_day(day))) {
-            Some(bound) => when(period("earliest").lt(bound.clone()), bound).otherwise(period("earliest"))?,
-            None => period("earliest"),
-        };
-        let last = match self.span.last.map(|day| date(grain.first_day(day))) {
-            Some(bound) => when(period("latest").gt(bound.clone()), bound).otherwise(period("latest"))?,
-            None => period("latest"),
+    fn coverage(&self, source: LogicalPlanBuilder, time: &TimeColumn, periods: &Periods) -> Result<LogicalPlanBuilder> {
+        let earliest = time.not_before(column("earliest"), self.span.first)?;
+        let latest = time.not_after(column("latest"), self.span.last)?;
+        let (first, last) = (time.slot(earliest.clone(), periods), time.slot(latest.clone(), periods));
+        let grain = periods.grain;
+        let last = match grain {
+            TimeGrain::Hour => {
+                let day = bounded(time.china_date(earliest), time.china_date(latest), grain, time.name());
+                when(day.is_not_null(), last).end()?
+            }
+            _ => bounded(first.clone(), last, grain, time.name()),
         };
         source
             .aggregate(Vec::<Expr>::new(), [min(time.raw()).alias("earliest"), max(time.raw()).alias("latest")])?
-            .project([first.clone().alias("first"), bounded(first, last, grain, time.name()).alias("last")])
+            .project([first.alias("first"), last.alias("last")])
     }
 }
 
@@ -163,17 +178,19 @@ fn present(has_rows: Expr, figure: Expr, measure: &Measure) -> Result<Expr> {
     }
 }
 
-/// Only the rows of each period's last day, taken over all rows of the range and not per group: a group that is gone by
-/// then has no stock, rather than its old one.
-fn last_days(rows: LogicalPlanBuilder, time: &TimeColumn, grain: Option<TimeGrain>) -> Result<LogicalPlanBuilder> {
-    let day = time.china_date(time.raw());
-    let periods: Vec<_> = grain.map(|grain| grain.truncate(day.clone()).alias("last_period")).into_iter().collect();
+/// Only the rows of each period's last day (of each hour's last moment), taken over all rows of the range and not per
+/// group: a group that is gone by then has no stock, rather than its old one.
+fn last_moments(rows: LogicalPlanBuilder, time: &TimeColumn, periods: Option<&Periods>) -> Result<LogicalPlanBuilder> {
+    let is_hour = periods.is_some_and(|periods| periods.grain == TimeGrain::Hour);
+    let moment = if is_hour { time.raw() } else { time.china_date(time.raw()) };
+    let slots: Vec<_> =
+        periods.map(|periods| time.slot(time.raw(), periods).alias("last_period")).into_iter().collect();
     let last = rows
         .clone()
-        .aggregate(periods, [max(day.clone()).alias("last_day")])?
-        .project([column("last_day")])?
-        .alias("last_days")?
+        .aggregate(slots, [max(moment.clone()).alias("last_moment")])?
+        .project([column("last_moment")])?
+        .alias("last_moments")?
         .build()?;
-    let last_day = Expr::Column(Column::new(Some("last_days"), "last_day"));
-    rows.join_on(last, JoinType::LeftSemi, [day.eq(last_day)])
+    let last_moment = Expr::Column(Column::new(Some("last_moments"), "last_moment"));
+    rows.join_on(last, JoinType::LeftSemi, [moment.eq(last_moment)])
 }

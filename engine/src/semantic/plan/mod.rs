@@ -19,14 +19,15 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 
 use self::frame::{Frame, PERIOD, column};
 use self::question::{Question, Span};
-use self::series::{Along, along, join};
+use self::series::{Along, along, join, own_name};
 use super::definition::TimeGrain;
 use super::error::SemanticError;
 use super::filter::Filter;
-use super::formula::Leaf;
+use super::formula::{Leaf, LeafColumns};
+use super::join::Join;
 use super::model::Model;
 use super::models::Models;
-use super::period::{date, interval};
+use super::period::{date, date_of_period, day_instant, interval};
 use super::query::{MetricColumn, MetricColumnRole, MetricQuery, MetricSummary, RegionMode};
 use super::region::{Level, Regions};
 use crate::catalog::{Bilingual, TableName};
@@ -50,7 +51,7 @@ pub struct MetricPlan {
 }
 
 impl Models {
-    /// Plans `query`. `tables` holds a plan of every table and view that [`Models::tables`] names, pinned and as the
+    /// Plans `query`. `tables` holds a plan of every table and view that [`Models::tables_for`] names, pinned and as the
     /// principal may see it; `today` is what regions "as is" mean. The query's `limit` is no part of the plan: whoever
     /// runs it cuts the rows, and so knows that there were more.
     ///
@@ -70,14 +71,18 @@ impl Models {
             Some(mode) => Some(Regions::try_new(session, mode, today)?),
             None => None,
         };
-        let planner = Planner { models: self, question: &question, regions: regions.as_ref(), tables, today };
+        let planner = Planner { models: self, question: &question, regions: regions.as_ref(), tables, today, session };
         let plan = planner.plan()?;
+        let is_synthetic =
+            |model: &Model| Ok(model.synthetic || planner.joins(model)?.iter().any(|join| join.synthetic));
+        let models = self.models_under(metric).into_iter().map(|model| is_synthetic(&self.models[model]));
+        let synthetic = models.collect::<Result<Vec<_>>>()?.contains(&true);
         Ok(MetricPlan {
             metric: self.summarize(metric),
             regions: question.regions,
-            grain: question.grain,
+            grain: question.grain(),
             columns: columns(&question),
-            synthetic: self.models_under(metric).iter().any(|model| self.models[*model].synthetic),
+            synthetic,
             plan,
         })
     }
@@ -89,6 +94,7 @@ struct Planner<'a> {
     regions: Option<&'a Regions>,
     tables: &'a HashMap<TableName, LogicalPlan>,
     today: NaiveDate,
+    session: &'a SessionState,
 }
 
 /// A measure as one frame computes it.
@@ -127,9 +133,12 @@ impl Planner<'_> {
     /// What each leaf is computed from. With a grain all leaves share the longest range, and looking back is a window
     /// over periods; without one each range is aggregated by itself.
     fn bases(&self, leaves: &[&Leaf]) -> Result<Vec<Base>, SemanticError> {
-        let spans = leaves.iter().map(|leaf| self.question.span(leaf)).collect::<Result<Vec<_>, _>>()?;
-        let whole = Span { first: spans.iter().map(|span| span.first).min().flatten(), last: self.question.to };
-        let grained = self.question.grain.is_some();
+        let (question, session) = (self.question, self.session);
+        let spans = leaves.iter().map(|leaf| question.span(self.models, leaf, session));
+        let spans = spans.collect::<Result<Vec<_>, _>>()?;
+        let whole = Span { first: spans.iter().map(|span| span.first).min().flatten(), last: question.to };
+        let whole = question.counted(whole, session)?;
+        let grained = question.periods.is_some();
         let base = |(leaf, span): (&&Leaf, Span)| Base {
             model: leaf.model,
             measure: leaf.measure.clone(),
@@ -159,27 +168,43 @@ impl Planner<'_> {
     fn frame(&self, bases: &[&Base], names: &[String]) -> Result<LogicalPlan> {
         let Base { model, stock, span, .. } = bases[0];
         let model = &self.models.models[*model];
-        let table = self.tables.get(&model.table).ok_or_else(|| SemanticError::MissingTable {
-            metric: self.question.metric.name.clone(),
-            table: model.table.to_string(),
-        })?;
-        let keys = self.question.keys.iter().enumerate();
-        let keys = keys.filter_map(|(at, key)| Some((self.key(model, &key.dimension, key.level)?, key_name(at))));
-        let filter = match &self.question.filter {
-            Some(filter) => Some(self.filter(model, filter).map_err(|source| self.plan_error(source))?),
-            None => None,
-        };
+        let joins = self.joins(model)?.into_iter();
+        let joins = joins.map(|join| Ok((join, self.table(&join.table)?.clone()))).collect::<Result<_>>()?;
         let frame = Frame {
             model,
-            table: table.clone(),
-            keys: keys.collect(),
-            filter,
-            grain: self.question.grain,
+            table: self.table(&model.table)?.clone(),
+            joins,
+            keys: self.keys(model),
+            filter: self.condition(model)?,
+            periods: self.question.periods.as_ref(),
             span: *span,
             stock: *stock,
             measures: bases.iter().zip(names).map(|(b, name)| (&model.measures[&b.measure], name.clone())).collect(),
         };
         Ok(frame.plan().map_err(|source| self.plan_error(source))?)
+    }
+
+    fn table(&self, name: &TableName) -> Result<&LogicalPlan> {
+        let missing =
+            || SemanticError::MissingTable { metric: self.question.metric.name.clone(), table: name.to_string() };
+        Ok(self.tables.get(name).ok_or_else(missing)?)
+    }
+
+    /// The joins that the question needs of `model`, each behind those it needs itself.
+    fn joins<'m>(&self, model: &'m Model) -> Result<Vec<&'m Join>> {
+        let (keys, condition) = (self.keys(model), self.condition(model)?);
+        Ok(model.joins_of(keys.iter().map(|(key, _)| key).chain(&condition)))
+    }
+
+    /// The groups as expressions over the model's table and its joins, each with the name of its column.
+    fn keys(&self, model: &Model) -> Vec<(Expr, String)> {
+        let keys = self.question.keys.iter().enumerate();
+        keys.filter_map(|(at, key)| Some((self.key(model, &key.dimension, key.level)?, key_name(at)))).collect()
+    }
+
+    fn condition(&self, model: &Model) -> Result<Option<Expr>> {
+        let filter = self.question.filter.as_ref();
+        Ok(filter.map(|filter| self.filter(model, filter)).transpose().map_err(|source| self.plan_error(source))?)
     }
 
     /// A dimension's expression over the model's table.
@@ -214,26 +239,33 @@ impl Planner<'_> {
         let question = self.question;
         let groups: Vec<_> = (0..question.keys.len()).map(key_name).collect();
         let mut keys = groups.clone();
-        keys.extend(question.grain.map(|_| PERIOD.to_owned()));
+        keys.extend(question.periods.as_ref().map(|_| PERIOD.to_owned()));
         let mut rows = join(frames, &keys)?;
-        if question.grain.is_some() {
+        if let Some(periods) = &question.periods {
             let wanted = leaves.iter().zip(names).enumerate().map(|(at, (leaf, from))| Along {
                 from: from.clone(),
                 name: leaf_name(at),
                 window: leaf.window,
                 lookback: leaf.lookback,
+                year_start: self.models.models[leaf.model].year_start,
             });
-            rows = along(rows, &groups, &wanted.collect::<Vec<_>>())?;
+            rows = along(rows, &groups, periods, &wanted.collect::<Vec<_>>())?;
         } else {
             let columns = groups.iter().map(|name| column(name));
             let figures = names.iter().enumerate().map(|(at, name)| column(name).alias(leaf_name(at)));
             rows = rows.project(columns.chain(figures).collect::<Vec<_>>())?;
         }
-        if let (Some(grain), Some(from)) = (question.grain, question.from) {
-            rows = rows.filter(column(PERIOD).gt_eq(date(grain.first_day(from))))?;
+        if let (Some(periods), Some(from)) = (&question.periods, question.from) {
+            let first = periods.first_day(from);
+            let first = if periods.grain == TimeGrain::Hour { day_instant(first) } else { date(first) };
+            rows = rows.filter(column(PERIOD).gt_eq(first))?;
         }
         let place = |leaf: &Leaf| leaves.iter().position(|known| *known == leaf).unwrap_or(leaves.len());
-        let figure = question.node.figure(&|leaf| column(&leaf_name(place(leaf))))?;
+        let figure = question.node.figure(&|leaf| {
+            let name = leaf_name(place(leaf));
+            let own = if question.periods.is_some() { own_name(&name) } else { name.clone() };
+            LeafColumns { value: column(&name), own: column(&own) }
+        })?;
         self.finish(rows, figure.value, figure.reason)
     }
 
@@ -241,7 +273,7 @@ impl Planner<'_> {
     fn finish(&self, rows: LogicalPlanBuilder, value: Expr, reason: Expr) -> Result<LogicalPlan, DataFusionError> {
         let question = self.question;
         // Internal names, in the order that `Question::order` counts by.
-        let mut sortable: Vec<String> = question.grain.iter().map(|_| PERIOD.to_owned()).collect();
+        let mut sortable: Vec<String> = question.periods.iter().map(|_| PERIOD.to_owned()).collect();
         sortable.extend((0..question.keys.len()).map(key_name));
         let mut columns: Vec<_> = sortable.iter().map(|name| column(name)).collect();
         for (at, key) in question.keys.iter().enumerate().filter(|(_, key)| key.is_region) {
@@ -255,10 +287,10 @@ impl Planner<'_> {
         let sorts = question.order.iter().map(|(at, ascending)| column(&sortable[*at]).sort(*ascending, false));
         let mut rows = rows.project(columns)?;
         // One row needs no order, and the optimizer stumbles over a sort of it.
-        if question.grain.is_some() || !question.keys.is_empty() {
+        if question.periods.is_some() || !question.keys.is_empty() {
             rows = rows.sort(sorts.collect::<Vec<_>>())?;
         }
-        let mut public: Vec<_> = question.grain.iter().map(|_| column(PERIOD)).collect();
+        let mut public: Vec<_> = question.periods.iter().map(|_| column(PERIOD)).collect();
         for (at, key) in question.keys.iter().enumerate() {
             public.push(column(&key_name(at)).alias(&key.name));
             public.extend(key.label().map(|label| column(&label_name(at)).alias(label)));
@@ -269,10 +301,14 @@ impl Planner<'_> {
 
     /// The day that names are of, where codes stay as they were: the period's last, or the range's, or today.
     fn label_day(&self) -> Expr {
-        match self.question.grain {
-            Some(TimeGrain::Day) => column(PERIOD),
-            Some(grain) => column(PERIOD) + lit(grain.step()) - lit(interval(0, 1)),
+        match &self.question.periods {
             None => date(self.question.to.map_or(self.today, |to| to.min(self.today))),
+            Some(periods) => match periods.grain {
+                grain @ (TimeGrain::Hour | TimeGrain::Day | TimeGrain::WorkingDay) => {
+                    date_of_period(grain, column(PERIOD))
+                }
+                _ => column(PERIOD) + lit(periods.step()) - lit(interval(0, 1, 0)),
+            },
         }
     }
 }
@@ -297,7 +333,7 @@ fn columns(question: &Question<'_>) -> Vec<MetricColumn> {
     let column = |name: &str, role, title: Bilingual| MetricColumn { name: name.into(), role, title };
     let words = |zh: &str, en: &str| Bilingual { zh: zh.into(), en: en.into() };
     let mut columns = Vec::new();
-    if question.grain.is_some() {
+    if question.periods.is_some() {
         columns.push(column("period", MetricColumnRole::Period, words("统计期", "Period")));
     }
     for key in &question.keys {

@@ -4,14 +4,17 @@ use chrono::{Days, NaiveDate};
 use datafusion::execution::SessionState;
 
 use crate::catalog::Bilingual;
-use crate::semantic::definition::{CumulativeWindow, DimensionKind, TimeGrain};
+use crate::semantic::definition::{DimensionKind, TimeGrain};
 use crate::semantic::error::SemanticError;
 use crate::semantic::filter::Filter;
 use crate::semantic::formula::{Leaf, Node};
 use crate::semantic::lookback::Lookback;
 use crate::semantic::models::{Metric, Models};
+use crate::semantic::period::Periods;
 use crate::semantic::query::{MetricQuery, RegionMode};
 use crate::semantic::region::{self, Level};
+use crate::semantic::window::Window;
+use crate::semantic::working_days::WorkingDays;
 
 /// A question whose every part was checked.
 #[derive(Debug)]
@@ -20,7 +23,8 @@ pub(super) struct Question<'a> {
     pub(super) node: Node,
     pub(super) keys: Vec<Key>,
     pub(super) filter: Option<Filter>,
-    pub(super) grain: Option<TimeGrain>,
+    /// The periods, where there is a grain.
+    pub(super) periods: Option<Periods>,
     pub(super) from: Option<NaiveDate>,
     pub(super) to: Option<NaiveDate>,
     /// Columns to sort by, as places among period, keys, labels and value; true for ascending.
@@ -63,13 +67,11 @@ impl<'a> Question<'a> {
         session: &SessionState,
     ) -> Result<Self, SemanticError> {
         let node = models.expand(metric, Lookback::default());
-        check_time(models, metric, &node, query)?;
+        let periods = periods(models, metric, query, session)?;
+        check_time(models, metric, &node, query, periods.as_ref())?;
         let mode = query.regions.unwrap_or(RegionMode::AsWas);
         let keys = keys(models, metric, query, mode)?;
-        let filter = match query.filter.as_deref().filter(|text| !text.trim().is_empty()) {
-            Some(text) => Some(Filter::parse(text, &metric.name, &filter_fields(models, metric), session)?),
-            None => None,
-        };
+        let filter = filter(models, metric, query, session)?;
         let filters_region = filter.as_ref().is_some_and(|filter| {
             let regions: Vec<_> = models.dimensions(metric);
             filter.names().iter().any(|name| {
@@ -88,7 +90,7 @@ impl<'a> Question<'a> {
             node,
             keys,
             filter,
-            grain: query.grain,
+            periods,
             from: query.from,
             to: query.to,
             order,
@@ -96,24 +98,92 @@ impl<'a> Question<'a> {
         })
     }
 
+    /// The length of a period.
+    pub(super) fn grain(&self) -> Option<TimeGrain> {
+        self.periods.as_ref().map(|periods| periods.grain)
+    }
+
     /// The days whose rows `leaf` rests on, with a grain as without.
-    pub(super) fn span(&self, leaf: &Leaf) -> Result<Span, SemanticError> {
-        let last = self.to.map(|to| end_before(to, leaf.lookback)).transpose()?;
+    pub(super) fn span(&self, models: &Models, leaf: &Leaf, session: &SessionState) -> Result<Span, SemanticError> {
+        let calendar = self.periods.as_ref().and_then(Periods::working_days);
+        let back = |date: NaiveDate, lookback: Lookback| match calendar {
+            Some(calendar) if lookback.working_days() > 0 => calendar.before(date, lookback.working_days(), session),
+            _ => lookback.before(date).ok_or(SemanticError::OutOfCalendar { date }),
+        };
+        let last = match (self.to, calendar) {
+            (None, _) => None,
+            // With a grain the range is that of all leaves, and ends with the question's.
+            (Some(to), Some(_)) => Some(to),
+            (Some(to), None) => Some(end_before(to, leaf.lookback)?),
+        };
+        // With a grain every window from the first period's on is needed, without one only the last.
+        let begin = if self.periods.is_some() { self.from } else { self.to };
         let first = match leaf.window {
-            Some(CumulativeWindow::AllTime) => None,
-            // With a grain every year from the first period's on is needed, without one only the last.
-            Some(CumulativeWindow::YearToDate) => {
-                let date = if self.grain.is_some() { self.from } else { self.to };
-                date.map(|date| start_before(date, leaf.lookback)).transpose()?.map(|d| TimeGrain::Year.first_day(d))
+            Some(Window::AllTime) => None,
+            Some(Window::ToDate(unit)) => {
+                let begin = begin.map(|date| back(date, leaf.lookback)).transpose()?;
+                begin.map(|date| models.models[leaf.model].periods(unit).first_day(date))
             }
-            None => self.from.map(|from| start_before(from, leaf.lookback)).transpose()?,
+            // Without a grain the day behind the range is looked back from, so that it is exactly so long.
+            Some(Window::Rolling(length)) if self.periods.is_none() => {
+                let end = begin.map(|date| end_before(date, leaf.lookback)).transpose()?;
+                let behind = end.and_then(|date| date.succ_opt());
+                behind.map(|date| back(date, length)).transpose()?
+            }
+            Some(Window::Rolling(length)) => {
+                let begin = begin.map(|date| back(date, leaf.lookback)).transpose()?;
+                begin.map(|date| back(date, length)).transpose()?
+            }
+            None => self.from.map(|from| back(from, leaf.lookback)).transpose()?,
         };
         Ok(Span { first, last })
     }
+
+    /// `span` with the days off whose rows count to its first working day, and without those that count to a later
+    /// one than its last.
+    pub(super) fn counted(&self, span: Span, session: &SessionState) -> Result<Span, SemanticError> {
+        match self.periods.as_ref().and_then(Periods::working_days) {
+            None => Ok(span),
+            Some(calendar) => {
+                let (first, last) = calendar.bounds(span.first, span.last, session)?;
+                Ok(Span { first, last })
+            }
+        }
+    }
 }
 
-fn start_before(date: NaiveDate, lookback: Lookback) -> Result<NaiveDate, SemanticError> {
-    lookback.before(date).ok_or(SemanticError::OutOfCalendar { date })
+/// The periods that are asked for.
+fn periods(
+    models: &Models,
+    metric: &Metric,
+    query: &MetricQuery,
+    session: &SessionState,
+) -> Result<Option<Periods>, SemanticError> {
+    Ok(match query.grain {
+        None => None,
+        Some(TimeGrain::WorkingDay) => Some(Periods::of_working_days(WorkingDays::try_new(session)?)),
+        Some(grain) => Some(Periods::new(grain, models.year_start(metric))),
+    })
+}
+
+/// What `where` and the conditions say together.
+fn filter(
+    models: &Models,
+    metric: &Metric,
+    query: &MetricQuery,
+    session: &SessionState,
+) -> Result<Option<Filter>, SemanticError> {
+    let text = query.filter.as_deref().filter(|text| !text.trim().is_empty());
+    if text.is_none() && query.conditions.is_none() {
+        return Ok(None);
+    }
+    let fields = filter_fields(models, metric);
+    let written = text.map(|text| Filter::parse(text, &metric.name, &fields, session)).transpose()?;
+    let compiled = query.conditions.as_ref().map(|held| held.compile(&metric.name, &fields)).transpose()?;
+    Ok(match (written, compiled.map(Filter::of)) {
+        (Some(written), Some(compiled)) => Some(written.and(compiled)),
+        (written, compiled) => written.or(compiled),
+    })
 }
 
 /// The last day of the range that lies `lookback` before one that ends with `date`. Counted from the day after, so
@@ -170,7 +240,13 @@ fn keys(models: &Models, metric: &Metric, query: &MetricQuery, mode: RegionMode)
     Ok(keys)
 }
 
-fn check_time(models: &Models, metric: &Metric, node: &Node, query: &MetricQuery) -> Result<(), SemanticError> {
+fn check_time(
+    models: &Models,
+    metric: &Metric,
+    node: &Node,
+    query: &MetricQuery,
+    periods: Option<&Periods>,
+) -> Result<(), SemanticError> {
     let name = || metric.name.clone();
     if let (Some(from), Some(to)) = (query.from, query.to)
         && from > to
@@ -187,19 +263,20 @@ fn check_time(models: &Models, metric: &Metric, node: &Node, query: &MetricQuery
     let leaves = node.leaves();
     let looks_back = leaves.iter().any(|leaf| !leaf.lookback.is_none());
     let adds_up = leaves.iter().any(|leaf| leaf.window.is_some());
-    let Some(grain) = query.grain else { return check_ungrained(metric, &leaves, query) };
+    let Some(periods) = periods else { return check_ungrained(metric, &leaves, query) };
+    let grain = periods.grain;
     let available = models.grains(metric);
     if !available.contains(&grain) {
         return Err(SemanticError::UnfitGrain { metric: name(), grain, available });
     }
     if let Some(date) = query.from.filter(|_| looks_back || adds_up) {
-        let whole = grain.first_day(date);
+        let whole = periods.first_day(date);
         if whole != date {
             return Err(SemanticError::CutPeriod { metric: name(), parameter: "from", date, grain, whole });
         }
     }
     if let Some(date) = query.to.filter(|_| looks_back) {
-        let whole = grain.last_day(date).ok_or(SemanticError::OutOfCalendar { date })?;
+        let whole = periods.last_day(date).ok_or(SemanticError::OutOfCalendar { date })?;
         if whole != date {
             return Err(SemanticError::CutPeriod { metric: name(), parameter: "to", date, grain, whole });
         }
@@ -212,14 +289,22 @@ fn check_ungrained(metric: &Metric, leaves: &[&Leaf], query: &MetricQuery) -> Re
     let needed = |why, give| Err(SemanticError::RangeNeeded { metric: metric.name.clone(), why, give });
     let looks_back = leaves.iter().any(|leaf| !leaf.lookback.is_none());
     let all_add_up = leaves.iter().all(|leaf| leaf.window.is_some());
-    let year_to_date = leaves.iter().any(|leaf| leaf.window == Some(CumulativeWindow::YearToDate));
+    let is_bounded = |window: Window| window != Window::AllTime;
+    let to_a_day = leaves.iter().any(|leaf| leaf.window.is_some_and(is_bounded));
+    let by_working_days = |lookback: Lookback| lookback.working_days() > 0;
+    if leaves.iter().any(|leaf| {
+        by_working_days(leaf.lookback)
+            || matches!(leaf.window, Some(Window::Rolling(length)) if by_working_days(length))
+    }) {
+        return needed("counts back working days", "the grain working-day");
+    }
     if all_add_up && query.from.is_some() {
         return needed(
             "adds up from its own beginning, so `from` means nothing without a grain",
             "`to` only, or a grain",
         );
     }
-    if year_to_date && query.to.is_none() {
+    if to_a_day && query.to.is_none() {
         return needed("adds up to a day", "`to`, or a grain");
     }
     if looks_back && (query.to.is_none() || (query.from.is_none() && !all_add_up)) {

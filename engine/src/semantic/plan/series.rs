@@ -1,19 +1,24 @@
 //! Frames joined into one table of groups and periods, and what looks along the periods of a group: running sums and
 //! earlier figures.
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Column, JoinType, NullEquality, Result, ScalarValue};
 use datafusion::functions::core::expr_fn::coalesce;
+use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::functions_window::nth_value::first_value_udwf;
 use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::{
-    Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, WindowFrame, WindowFrameBound, WindowFrameUnits,
-    WindowFunctionDefinition, when,
+    AggregateUDF, Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, WindowFrame, WindowFrameBound,
+    WindowFrameUnits, WindowFunctionDefinition, cast, lit, when,
 };
+use std::sync::Arc;
 
 use super::frame::{PERIOD, column};
-use crate::semantic::definition::{CumulativeWindow, TimeGrain};
+use crate::semantic::definition::TimeGrain;
 use crate::semantic::lookback::Lookback;
+use crate::semantic::period::{HOUR_MICROS, Periods, date_of_period};
+use crate::semantic::window::Window;
 
 /// Joins frames on `keys`; a group or period that one of them lacks is null in its columns.
 pub(super) fn join(frames: Vec<(LogicalPlan, Vec<String>)>, keys: &[String]) -> Result<LogicalPlanBuilder> {
@@ -51,73 +56,192 @@ pub(super) struct Along {
     pub(super) from: String,
     /// Its own name.
     pub(super) name: String,
-    pub(super) window: Option<CumulativeWindow>,
+    pub(super) window: Option<Window>,
     pub(super) lookback: Lookback,
+    /// The month with which the years of its model begin.
+    pub(super) year_start: u32,
 }
 
-/// Adds `wanted` to `rows`. `groups` are the columns that a group is told by, without the period.
-pub(super) fn along(rows: LogicalPlanBuilder, groups: &[String], wanted: &[Along]) -> Result<LogicalPlanBuilder> {
-    let sums: Vec<_> = wanted.iter().filter_map(|a| Some((a, a.window?))).collect();
-    let mut rows = rows;
-    if !sums.is_empty() {
-        let running = sums.iter().map(|(along, window)| running_sum(along, *window, groups));
-        rows = rows.window(running.collect::<Result<Vec<_>>>()?)?;
+impl Along {
+    /// Whether the same is added up over the same periods.
+    fn adds_like(&self, other: &Self) -> bool {
+        (&self.from, self.window, self.year_start) == (&other.from, other.window, other.year_start)
     }
-    // A missing period stays missing; the sum goes on behind it over the periods that there are.
-    let mut columns: Vec<_> = groups.iter().map(|name| column(name)).chain([column(PERIOD)]).collect();
+
+    /// The figure of the period that lies its offset before.
+    fn earlier(&self) -> String {
+        format!("{}_earlier", self.name)
+    }
+}
+
+/// The figure of a leaf's own period alone, before anything was added up.
+pub(super) fn own_name(name: &str) -> String {
+    format!("{name}_own")
+}
+
+/// A sum before it is held against its own period.
+fn running_name(sum: usize) -> String {
+    format!("running_{sum}")
+}
+
+/// How many periods of a rolling sum have a figure.
+fn counted_name(sum: usize) -> String {
+    format!("counted_{sum}")
+}
+
+/// Working days by their number, since there is no interval of them.
+const NUMBER: &str = "period_number";
+
+/// The periods of each group, one behind the other.
+struct Line<'a> {
+    /// The columns that a group is told by, without the period.
+    groups: &'a [String],
+    periods: &'a Periods,
+}
+
+/// Adds `wanted` to `rows`, and beside each the figure of its own period. `groups` are the columns that a group is told
+/// by, without the period.
+pub(super) fn along(
+    rows: LogicalPlanBuilder,
+    groups: &[String],
+    periods: &Periods,
+    wanted: &[Along],
+) -> Result<LogicalPlanBuilder> {
+    let line = Line { groups, periods };
+    let mut rows = rows;
+    let numbered = periods.working_days().filter(|_| wanted.iter().any(|along| line.needs_number(along)));
+    if let Some(calendar) = numbered {
+        let mut columns: Vec<_> = rows.schema().fields().iter().map(|field| column(field.name())).collect();
+        columns.push(calendar.number(column(PERIOD)).alias(NUMBER));
+        rows = rows.project(columns)?;
+    }
+    // What looks back at a sum shares it with what does not: the planner takes no window twice.
+    let mut distinct: Vec<&Along> = Vec::new();
+    for along in wanted.iter().filter(|along| along.window.is_some()) {
+        if !distinct.iter().any(|known| known.adds_like(along)) {
+            distinct.push(along);
+        }
+    }
+    let mut sums = Vec::new();
+    for (at, along) in distinct.iter().enumerate() {
+        sums.extend(line.running(along, at)?);
+    }
+    if !sums.is_empty() {
+        rows = rows.window(sums)?;
+    }
+    let mut columns = line.columns();
+    columns.extend(numbered.map(|_| column(NUMBER)));
     for along in wanted {
-        let figure = match along.window {
-            Some(_) => when(column(&along.from).is_not_null(), column(&running_name(along))).end()?,
-            None => column(&along.from),
-        };
-        columns.push(figure.alias(&along.name));
+        let sum = distinct.iter().position(|known| known.adds_like(along)).unwrap_or_default();
+        columns.push(line.figure(along, sum)?.alias(&along.name));
+        columns.push(column(&along.from).alias(own_name(&along.name)));
     }
     rows = rows.project(columns)?;
     let earlier: Vec<_> = wanted.iter().filter(|along| !along.lookback.is_none()).collect();
     if earlier.is_empty() {
         return Ok(rows);
     }
-    let windows = earlier.iter().map(|along| earlier_figure(along, groups)).collect::<Result<Vec<_>>>()?;
-    let mut columns: Vec<_> = groups.iter().map(|name| column(name)).chain([column(PERIOD)]).collect();
+    let windows = earlier.iter().map(|along| line.earlier(along)).collect::<Result<Vec<_>>>()?;
+    let mut columns = line.columns();
     for along in wanted {
-        let source = if along.lookback.is_none() { along.name.clone() } else { earlier_name(along) };
+        let source = if along.lookback.is_none() { along.name.clone() } else { along.earlier() };
         columns.push(column(&source).alias(&along.name));
+        columns.push(column(&own_name(&along.name)));
     }
     rows.window(windows)?.project(columns)
 }
 
-fn running_name(along: &Along) -> String {
-    format!("{}_running", along.name)
-}
-
-fn earlier_name(along: &Along) -> String {
-    format!("{}_earlier", along.name)
-}
-
-fn running_sum(along: &Along, window: CumulativeWindow, groups: &[String]) -> Result<Expr> {
-    let mut partition: Vec<_> = groups.iter().map(|name| column(name)).collect();
-    if window == CumulativeWindow::YearToDate {
-        partition.push(TimeGrain::Year.truncate(column(PERIOD)));
+impl Line<'_> {
+    fn columns(&self) -> Vec<Expr> {
+        self.groups.iter().map(|name| column(name)).chain([column(PERIOD)]).collect()
     }
-    let sum = WindowFunctionDefinition::AggregateUDF(sum_udaf());
-    let frame = WindowFrame::new_bounds(
-        WindowFrameUnits::Rows,
-        WindowFrameBound::Preceding(ScalarValue::UInt64(None)),
-        WindowFrameBound::CurrentRow,
-    );
-    over(WindowFunction::new(sum, vec![column(&along.from)]), partition, frame, &running_name(along))
+
+    fn group_columns(&self) -> Vec<Expr> {
+        self.groups.iter().map(|name| column(name)).collect()
+    }
+
+    fn needs_number(&self, along: &Along) -> bool {
+        !along.lookback.is_none() || along.window.is_some_and(Window::is_rolling)
+    }
+
+    /// What distances between periods are measured along.
+    fn axis(&self) -> Expr {
+        column(if self.periods.working_days().is_some() { NUMBER } else { PERIOD })
+    }
+
+    /// The running sum, and for a rolling one how many periods it is made of.
+    fn running(&self, along: &Along, sum: usize) -> Result<Vec<Expr>> {
+        let Some(window) = along.window else { return Ok(Vec::new()) };
+        let mut partition = self.group_columns();
+        let until_now = |units, from| {
+            WindowFrame::new_bounds(units, WindowFrameBound::Preceding(from), WindowFrameBound::CurrentRow)
+        };
+        let frame = match window {
+            Window::AllTime => until_now(WindowFrameUnits::Rows, ScalarValue::UInt64(None)),
+            Window::ToDate(unit) => {
+                let day = date_of_period(self.periods.grain, column(PERIOD));
+                partition.push(Periods::new(unit, along.year_start).truncate(day));
+                until_now(WindowFrameUnits::Rows, ScalarValue::UInt64(None))
+            }
+            Window::Rolling(length) => until_now(WindowFrameUnits::Range, length.reach(self.periods.grain)),
+        };
+        let order = if window.is_rolling() { self.axis() } else { column(PERIOD) };
+        let aggregate = |function: Arc<AggregateUDF>, name: &str| {
+            let function = WindowFunctionDefinition::AggregateUDF(function);
+            let call = WindowFunction::new(function, vec![column(&along.from)]);
+            over(call, partition.clone(), order.clone(), frame.clone(), name)
+        };
+        let mut windows = vec![aggregate(sum_udaf(), &running_name(sum))?];
+        if window.is_rolling() {
+            windows.push(aggregate(count_udaf(), &counted_name(sum))?);
+        }
+        Ok(windows)
+    }
+
+    /// The figure of each period before any looking back. A missing period stays missing; a sum to date goes on behind
+    /// it over the periods that there are, and a rolling one stands only where it is whole.
+    fn figure(&self, along: &Along, sum: usize) -> Result<Expr> {
+        let own = column(&along.from);
+        match along.window {
+            None => Ok(own),
+            Some(Window::Rolling(length)) => {
+                let whole = column(&counted_name(sum)).eq(self.length(length));
+                when(own.is_not_null().and(whole), column(&running_name(sum))).end()
+            }
+            Some(_) => when(own.is_not_null(), column(&running_name(sum))).end(),
+        }
+    }
+
+    /// How many periods end with the present one and reach `length` back.
+    fn length(&self, length: Lookback) -> Expr {
+        let grain = self.periods.grain;
+        if let Some(count) = length.periods(grain) {
+            return lit(i64::from(count));
+        }
+        // Months of days, and hours: as many as lie between.
+        let before = column(PERIOD) - lit(length.distance(grain));
+        match grain {
+            TimeGrain::Hour => {
+                (cast(column(PERIOD), DataType::Int64) - cast(before, DataType::Int64)) / lit(HOUR_MICROS)
+            }
+            _ => {
+                let days = |date| cast(cast(date, DataType::Int32), DataType::Int64);
+                days(column(PERIOD)) - days(before)
+            }
+        }
+    }
+
+    /// The figure of the period that begins exactly so long ago; null where the group has no such period.
+    fn earlier(&self, along: &Along) -> Result<Expr> {
+        let distance = WindowFrameBound::Preceding(along.lookback.distance(self.periods.grain));
+        let frame = WindowFrame::new_bounds(WindowFrameUnits::Range, distance.clone(), distance);
+        let first = WindowFunctionDefinition::WindowUDF(first_value_udwf());
+        let call = WindowFunction::new(first, vec![column(&along.name)]);
+        over(call, self.group_columns(), self.axis(), frame, &along.earlier())
+    }
 }
 
-/// The figure of the period that begins exactly so long ago; null where the group has no such period.
-fn earlier_figure(along: &Along, groups: &[String]) -> Result<Expr> {
-    let partition = groups.iter().map(|name| column(name)).collect();
-    let distance = WindowFrameBound::Preceding(along.lookback.interval());
-    let frame = WindowFrame::new_bounds(WindowFrameUnits::Range, distance.clone(), distance);
-    let first = WindowFunctionDefinition::WindowUDF(first_value_udwf());
-    over(WindowFunction::new(first, vec![column(&along.name)]), partition, frame, &earlier_name(along))
-}
-
-fn over(call: WindowFunction, partition: Vec<Expr>, frame: WindowFrame, name: &str) -> Result<Expr> {
-    let call = Expr::from(call).partition_by(partition).order_by(vec![column(PERIOD).sort(true, false)]);
+fn over(call: WindowFunction, partition: Vec<Expr>, order: Expr, frame: WindowFrame, name: &str) -> Result<Expr> {
+    let call = Expr::from(call).partition_by(partition).order_by(vec![order.sort(true, false)]);
     Ok(call.window_frame(frame).build()?.alias(name))
 }

@@ -1,6 +1,6 @@
 //! Faults of model files.
 
-use super::{CASES, Lake, cases};
+use super::{CASES, Lake, cases, metric};
 use crate::Engine;
 use crate::project::{Diagnostics, Project};
 
@@ -8,11 +8,6 @@ use crate::project::{Diagnostics, Project};
 async fn faults(body: &str) -> Vec<String> {
     let text = format!("version = 1\ntable = \"approvals.cases\"\ntime_dimension = \"decided_on\"\n{body}");
     Lake::new().table("approvals.cases", CASES).await.model("metrics/a.toml", &text).faults()
-}
-
-fn metric(name: &str, rest: &str) -> String {
-    let texts = "title = { zh = \"a\", en = \"a\" }\ndescription = { zh = \"a\", en = \"a\" }\nowner = \"o\"";
-    format!("[metrics.{name}]\n{texts}\n{rest}\n")
 }
 
 #[tokio::test]

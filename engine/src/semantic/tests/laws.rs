@@ -37,6 +37,8 @@ proptest! {
                 ask("cases").by(&["channel"]),
                 ask("cases").grain("month"),
                 ask("cases").grain("quarter").by(&["channel"]),
+                ask("cases").grain("week").by(&["channel"]),
+                ask("cases").grain("working-day"),
             ] {
                 let answer = lake.rows(query).await;
                 let sum: i64 = values(&answer).into_iter().flatten().sum();
