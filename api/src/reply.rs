@@ -47,10 +47,39 @@ impl ReplyFormat {
 
     /// For replies that have one form only.
     pub(crate) fn only_json(params: &mut Params, headers: &HeaderMap) -> Result<(), ApiError> {
-        match Self::choose(params, headers)?.format {
-            Format::Json => Ok(()),
+        Self::json_only(params, headers).map(drop)
+    }
+
+    /// As [`Self::only_json`], for replies that hold rows, whose numbers may be written in two ways.
+    pub(crate) fn json_only(params: &mut Params, headers: &HeaderMap) -> Result<Self, ApiError> {
+        let chosen = Self::choose(params, headers)?;
+        match chosen.format {
+            Format::Json => Ok(chosen),
             other => Err(not_acceptable(other.media_type()).with_hint("this path answers in application/json")),
         }
+    }
+
+    /// Whether the reply is one JSON document, which has room for more than rows.
+    pub(crate) fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Writes the whole of `result` as a JSON document, `head` in front of the rows.
+    pub(crate) async fn write_json(
+        &self,
+        mut result: QueryResult,
+        head: Map<String, Value>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ApiError> {
+        let options = EncodeOptions { head, native_numbers: self.native_numbers, ..EncodeOptions::default() };
+        let mut encoder = encoder(Format::Json, result.schema.clone(), options).map_err(Error::from)?;
+        encoder.begin(out).map_err(Error::from)?;
+        while let Some(batch) = result.next().await {
+            encoder.batch(&batch?, out).map_err(Error::from)?;
+        }
+        let ending = Ending { rows: result.status.rows(), truncated: result.status.is_truncated() };
+        encoder.end(ending, out).map_err(Error::from)?;
+        Ok(())
     }
 
     fn content_type(&self) -> HeaderValue {
@@ -72,6 +101,11 @@ fn flag(params: &mut Params, name: &'static str, values: [&str; 2]) -> Result<bo
             Err(Error::new(ErrorKind::InvalidInput, message))
         }
     }
+}
+
+/// What has one form is asked for in another.
+pub(crate) fn not_acceptable_here(why: &str) -> ApiError {
+    ApiError::http(StatusCode::NOT_ACCEPTABLE, why)
 }
 
 fn not_acceptable(asked: &str) -> ApiError {

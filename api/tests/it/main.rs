@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod auth;
+mod batches;
+mod dashboards;
 mod errors;
 mod formats;
 mod lake;
 mod metrics;
+mod provenance;
 mod pushes;
 mod queries;
 mod socket;

@@ -14,7 +14,7 @@ use super::planner;
 use super::request::SqlRequest;
 use super::result::{QueryResult, TableVersion};
 use super::run::{Ticket, run};
-use super::scope::{Data, Resolver, Scope};
+use super::scope::{Data, Pins, Resolver, Scope};
 use super::sink::{QueryOutcome, QueryRecord};
 use super::statement::ReadStatement;
 use super::views;
@@ -98,10 +98,11 @@ impl QueryContext {
         Ok((plan, scope.versions))
     }
 
-    /// Runs the plan that `build` makes of `tables`, each pinned to one version, under the same limits as SQL.
+    /// Runs the plan that `build` makes of `tables` at the versions that `pins` holds, under the same limits as SQL.
     /// `statement` says in the records what was asked.
-    pub(crate) async fn plan_over(
+    pub(super) async fn plan_in(
         &self,
+        pins: &Pins,
         statement: String,
         tables: &[TableName],
         max_rows: Option<usize>,
@@ -111,7 +112,8 @@ impl QueryContext {
         let state = self.engine.runtime().session(self.engine.clock().now());
         let prepared = ticket.guard(async {
             let mut scope = Scope::default();
-            self.resolver(&state).resolve_names(tables, &mut scope).await?;
+            let resolver = Resolver { data: Data::Pinned(pins), ..self.resolver(&state) };
+            resolver.resolve_names(tables, &mut scope).await?;
             let plan = build(&state, &scope)?;
             super::gate::check_plan(&plan)?;
             Ok((plan, scope.versions))
@@ -122,7 +124,7 @@ impl QueryContext {
         }
     }
 
-    fn resolver<'a>(&'a self, state: &'a SessionState) -> Resolver<'a> {
+    pub(super) fn resolver<'a>(&'a self, state: &'a SessionState) -> Resolver<'a> {
         let data = Data::Lake(self.engine.catalog());
         Resolver { project: self.engine.project(), principal: &self.principal, data, state }
     }
@@ -181,7 +183,7 @@ impl QueryContext {
         self.engine.catalog().history(name).await
     }
 
-    fn check_visible(&self, name: &TableName) -> Result<()> {
+    pub(super) fn check_visible(&self, name: &TableName) -> Result<()> {
         if policy::sees(&self.principal, name) {
             return Ok(());
         }

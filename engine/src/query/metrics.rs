@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chrono::NaiveDate;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 
 use super::check::plan_views;
 use super::context::QueryContext;
-use super::scope::{Data, Resolver, Scope, reference};
+use super::scope::{Data, Pins, Resolver, Scope, reference};
 use super::translate::from_datafusion;
 use crate::catalog::TableName;
 use crate::error::{Error, ErrorKind, Result};
@@ -47,6 +48,19 @@ pub(crate) async fn compile(project: &Project, state: &SessionState, diagnostics
     Compiled { models: Models::compile(project, &shapes, state, diagnostics), synthetic_views }
 }
 
+/// Checks what names the metrics of `models`: dashboards. Faults go to `diagnostics`.
+pub(crate) async fn check_uses(
+    project: &Project,
+    models: &Models,
+    state: &SessionState,
+    today: NaiveDate,
+    diagnostics: &mut Diagnostics,
+) {
+    let principal = Principal::system();
+    let resolver = Resolver { project, principal: &principal, data: Data::Contracts, state };
+    super::dashboards::check_dashboards(models, resolver, today, diagnostics).await;
+}
+
 impl QueryContext {
     /// Asks a metric. Everything about the answer but its rows is known when this returns; rows stream, under the same
     /// limits as those of SQL.
@@ -55,13 +69,22 @@ impl QueryContext {
     /// `NotFound` for an unknown metric, `InvalidInput` for a dimension, condition, grain or range that does not fit
     /// it, each with the nearest name or what to give instead.
     pub async fn metric(&self, query: MetricQuery) -> Result<MetricAnswer> {
+        let pins = self.pin_metrics([query.metric.as_str()]).await;
+        self.metric_in(&pins, query).await
+    }
+
+    /// As [`Self::metric`], with the tables at the versions that `pins` holds.
+    ///
+    /// # Errors
+    /// As [`Self::metric`].
+    pub async fn metric_in(&self, pins: &Pins, query: MetricQuery) -> Result<MetricAnswer> {
         let summary = self.metric_summary(&query.metric)?;
         let models = self.engine().models();
         let tables = models.tables(&summary.name)?;
         let today = self.engine().clock().today();
         let mut planned = None;
         let result = self
-            .plan_over(query.to_string(), &tables, query.limit, |state, scope| {
+            .plan_in(pins, query.to_string(), &tables, query.limit, |state, scope| {
                 let plans = tables.iter().map(|table| Ok((table.clone(), scan(table, scope)?)));
                 let answer = models.plan(&query, state, &plans.collect::<Result<_>>()?, today)?;
                 let plan = answer.plan.clone();
@@ -107,7 +130,7 @@ impl QueryContext {
 }
 
 /// The pinned table, or the view over pinned tables.
-fn scan(table: &TableName, scope: &Scope) -> Result<LogicalPlan> {
+pub(super) fn scan(table: &TableName, scope: &Scope) -> Result<LogicalPlan> {
     let source = scope
         .source(table)
         .ok_or_else(|| Error::new(ErrorKind::Internal, format!("`{table}` was pinned and is not in the scope")))?;

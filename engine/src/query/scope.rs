@@ -1,8 +1,8 @@
 //! Everything a statement reaches: its tables, the views among them, and what those reach in turn. Tables are
 //! resolved before planning, each once, so that a query sees one version of each wherever it is named.
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable;
@@ -22,7 +22,7 @@ use super::result::TableVersion;
 use super::statement::ReadStatement;
 use super::translate::from_datafusion;
 use crate::catalog::system::{SYSTEM_SCHEMA, SystemTable};
-use crate::catalog::{Catalog, TableName, with_provenance};
+use crate::catalog::{Catalog, PinnedTable, TableName, with_provenance};
 use crate::error::ErrorKind;
 use crate::policy::{self, Principal};
 use crate::project::{Project, nearest};
@@ -39,8 +39,66 @@ const MAX_VIEW_BYTES: usize = 1 << 20;
 pub(crate) enum Data<'a> {
     /// The lake: each table at its newest version.
     Lake(&'a Catalog),
+    /// The lake, each table at the version that several questions share.
+    Pinned(&'a Pins),
     /// The contracts alone: types without rows, for checks and listings.
     Contracts,
+}
+
+/// Tables of the lake, each at one version however many questions read it and whatever is committed meanwhile.
+pub struct Pins {
+    catalog: Catalog,
+    held: Mutex<HashMap<TableName, PinnedTable>>,
+}
+
+impl Pins {
+    /// Nothing pinned yet.
+    pub(crate) fn new(catalog: &Catalog) -> Self {
+        Self { catalog: catalog.clone(), held: Mutex::default() }
+    }
+
+    /// Pins `tables`. One that cannot be pinned fails the questions that read it, and no other.
+    pub(crate) async fn pin_all(&self, tables: impl IntoIterator<Item = TableName>) {
+        let names: Vec<_> = tables.into_iter().collect();
+        let pinned = futures::future::join_all(names.iter().map(|name| self.pin(name))).await;
+        for (name, error) in names.iter().zip(pinned).filter_map(|(name, pin)| Some((name, pin.err()?))) {
+            tracing::debug!(table.name = %name, error = error.chain(), "not pinned");
+        }
+    }
+
+    /// The table, pinned now where it was not before.
+    pub(crate) async fn pin(&self, name: &TableName) -> crate::Result<PinnedTable> {
+        if let Some(held) = self.held(name) {
+            return Ok(held);
+        }
+        let pinned = self.catalog.pin(name).await?;
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(held.entry(name.clone()).or_insert(pinned).clone())
+    }
+
+    /// The table as it was pinned.
+    pub(crate) fn held(&self, name: &TableName) -> Option<PinnedTable> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// The versions of all tables that were pinned, in the order of their names.
+    pub fn versions(&self) -> Vec<TableVersion> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let version = |(name, pin): (&TableName, &PinnedTable)| TableVersion {
+            name: name.clone(),
+            version: pin.version,
+            committed_at: pin.committed_at,
+        };
+        let mut versions: Vec<_> = held.iter().map(version).collect();
+        versions.sort_by(|a, b| a.name.cmp(&b.name));
+        versions
+    }
+}
+
+impl std::fmt::Debug for Pins {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pins").field("versions", &self.versions()).finish()
+    }
 }
 
 /// For whom names are resolved, and against what.
@@ -111,12 +169,17 @@ impl Resolver<'_> {
                     }
                 }
             }
-            Data::Lake(catalog) => {
-                let pins = reached.tables.keys().map(|name| catalog.pin(name));
+            Data::Lake(_) | Data::Pinned(_) => {
+                let pins = reached.tables.keys().map(async |name| match self.data {
+                    Data::Pinned(pins) => pins.pin(name).await.map(Some),
+                    Data::Lake(catalog) => catalog.pin(name).await.map(Some),
+                    Data::Contracts => Ok(None),
+                });
                 let pinned = futures::future::join_all(pins).await;
                 for ((name, undeclared), pin) in reached.tables.into_iter().zip(pinned) {
                     let pin = match (pin, undeclared) {
-                        (Ok(pin), _) => pin,
+                        (Ok(Some(pin)), _) => pin,
+                        (Ok(None), _) => continue,
                         (Err(error), Some(unknown)) if error.kind() == ErrorKind::NotFound => return Err(unknown),
                         (Err(error), _) => return Err(error.into()),
                     };
@@ -130,6 +193,7 @@ impl Resolver<'_> {
         for table in &reached.system {
             let provider: Arc<dyn TableProvider> = match self.data {
                 Data::Lake(catalog) => catalog.system_table(*table, self.principal).await?,
+                Data::Pinned(pins) => pins.catalog.system_table(*table, self.principal).await?,
                 Data::Contracts => Arc::new(EmptyTable::new(table.schema())),
             };
             let name = TableReference::partial(SYSTEM_SCHEMA, table.name());

@@ -8,7 +8,7 @@ use crate::catalog::{Bilingual, TableName};
 use crate::project::Resource;
 
 /// The length of a period.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TimeGrain {
     /// A calendar day.

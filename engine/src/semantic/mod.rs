@@ -24,5 +24,5 @@ pub use definition::{
 pub use error::SemanticError;
 pub use model::TableShape;
 pub use models::Models;
-pub use plan::MetricPlan;
+pub use plan::{MetricPlan, ShareKey, SharedPlan};
 pub use query::{MetricAnswer, MetricColumn, MetricColumnRole, MetricQuery, MetricSummary, RegionMode};

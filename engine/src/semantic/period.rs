@@ -23,7 +23,7 @@ impl TimeGrain {
     }
 
     /// Calendar months of one period; `None` for a day.
-    pub(super) fn months(self) -> Option<u32> {
+    pub(crate) fn months(self) -> Option<u32> {
         match self {
             Self::Day => None,
             Self::Month => Some(1),
@@ -33,7 +33,7 @@ impl TimeGrain {
     }
 
     /// First day of the period that holds `date`.
-    pub(super) fn first_day(self, date: NaiveDate) -> NaiveDate {
+    pub(crate) fn first_day(self, date: NaiveDate) -> NaiveDate {
         let month = match self {
             Self::Day => return date,
             Self::Month => date.month(),
@@ -44,7 +44,7 @@ impl TimeGrain {
     }
 
     /// Last day of the period that holds `date`; `None` past the calendar's end.
-    pub(super) fn last_day(self, date: NaiveDate) -> Option<NaiveDate> {
+    pub(crate) fn last_day(self, date: NaiveDate) -> Option<NaiveDate> {
         match self.months() {
             None => Some(date),
             Some(months) => {

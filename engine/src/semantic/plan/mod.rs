@@ -9,6 +9,7 @@ mod fill_limit;
 mod frame;
 mod question;
 mod series;
+mod shared;
 
 use std::collections::HashMap;
 
@@ -23,7 +24,7 @@ use self::series::{Along, along, join};
 use super::definition::TimeGrain;
 use super::error::SemanticError;
 use super::filter::Filter;
-use super::formula::Leaf;
+use super::formula::{Figure, Leaf, Node};
 use super::model::Model;
 use super::models::Models;
 use super::period::{date, interval};
@@ -31,6 +32,8 @@ use super::query::{MetricColumn, MetricColumnRole, MetricQuery, MetricSummary, R
 use super::region::{Level, Regions};
 use crate::catalog::{Bilingual, TableName};
 use crate::error::Result;
+
+pub use shared::{ShareKey, SharedPlan};
 
 /// A metric query, planned.
 #[derive(Debug)]
@@ -70,8 +73,8 @@ impl Models {
             Some(mode) => Some(Regions::try_new(session, mode, today)?),
             None => None,
         };
-        let planner = Planner { models: self, question: &question, regions: regions.as_ref(), tables, today };
-        let plan = planner.plan()?;
+        let nodes = vec![&question.node];
+        let plan = Planner::of(self, &question, nodes, regions.as_ref(), tables, today).plan()?;
         Ok(MetricPlan {
             metric: self.summarize(metric),
             regions: question.regions,
@@ -86,6 +89,9 @@ impl Models {
 struct Planner<'a> {
     models: &'a Models,
     question: &'a Question<'a>,
+    /// What is computed over the question's groups and periods: the figure that it asks for, and those of other metrics that
+    /// ask for the same.
+    nodes: Vec<&'a Node>,
     regions: Option<&'a Regions>,
     tables: &'a HashMap<TableName, LogicalPlan>,
     today: NaiveDate,
@@ -100,14 +106,20 @@ struct Base {
     span: Span,
 }
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
+    fn of(
+        models: &'a Models,
+        question: &'a Question<'a>,
+        nodes: Vec<&'a Node>,
+        regions: Option<&'a Regions>,
+        tables: &'a HashMap<TableName, LogicalPlan>,
+        today: NaiveDate,
+    ) -> Self {
+        Self { models, question, nodes, regions, tables, today }
+    }
+
     fn plan(&self) -> Result<LogicalPlan> {
-        let mut leaves: Vec<&Leaf> = Vec::new();
-        for leaf in self.question.node.leaves() {
-            if !leaves.contains(&leaf) {
-                leaves.push(leaf);
-            }
-        }
+        let leaves = self.leaves();
         let bases = self.bases(&leaves)?;
         let mut distinct: Vec<&Base> = Vec::new();
         for base in &bases {
@@ -118,6 +130,17 @@ impl Planner<'_> {
         let frames = self.frames(&distinct)?;
         let names: Vec<_> = bases.iter().map(|base| base_name(&distinct, base)).collect();
         self.answer(&leaves, &names, frames).map_err(|source| self.plan_error(source).into())
+    }
+
+    /// The measures under all figures, each once.
+    fn leaves(&self) -> Vec<&Leaf> {
+        let mut leaves: Vec<&Leaf> = Vec::new();
+        for leaf in self.nodes.iter().flat_map(|node| node.leaves()) {
+            if !leaves.contains(&leaf) {
+                leaves.push(leaf);
+            }
+        }
+        leaves
     }
 
     fn plan_error(&self, source: DataFusionError) -> SemanticError {
@@ -157,6 +180,10 @@ impl Planner<'_> {
     }
 
     fn frame(&self, bases: &[&Base], names: &[String]) -> Result<LogicalPlan> {
+        Ok(self.frame_of(bases, names)?.plan().map_err(|source| self.plan_error(source))?)
+    }
+
+    fn frame_of(&self, bases: &[&Base], names: &[String]) -> Result<Frame<'_>> {
         let Base { model, stock, span, .. } = bases[0];
         let model = &self.models.models[*model];
         let table = self.tables.get(&model.table).ok_or_else(|| SemanticError::MissingTable {
@@ -169,7 +196,7 @@ impl Planner<'_> {
             Some(filter) => Some(self.filter(model, filter).map_err(|source| self.plan_error(source))?),
             None => None,
         };
-        let frame = Frame {
+        Ok(Frame {
             model,
             table: table.clone(),
             keys: keys.collect(),
@@ -178,8 +205,7 @@ impl Planner<'_> {
             span: *span,
             stock: *stock,
             measures: bases.iter().zip(names).map(|(b, name)| (&model.measures[&b.measure], name.clone())).collect(),
-        };
-        Ok(frame.plan().map_err(|source| self.plan_error(source))?)
+        })
     }
 
     /// A dimension's expression over the model's table.
@@ -233,12 +259,12 @@ impl Planner<'_> {
             rows = rows.filter(column(PERIOD).gt_eq(date(grain.first_day(from))))?;
         }
         let place = |leaf: &Leaf| leaves.iter().position(|known| *known == leaf).unwrap_or(leaves.len());
-        let figure = question.node.figure(&|leaf| column(&leaf_name(place(leaf))))?;
-        self.finish(rows, figure.value, figure.reason)
+        let figures = self.nodes.iter().map(|node| node.figure(&|leaf| column(&leaf_name(place(leaf)))));
+        self.finish(rows, figures.collect::<Result<_, _>>()?)
     }
 
     /// Projects, sorts, and gives the columns their public names.
-    fn finish(&self, rows: LogicalPlanBuilder, value: Expr, reason: Expr) -> Result<LogicalPlan, DataFusionError> {
+    fn finish(&self, rows: LogicalPlanBuilder, figures: Vec<Figure>) -> Result<LogicalPlan, DataFusionError> {
         let question = self.question;
         // Internal names, in the order that `Question::order` counts by.
         let mut sortable: Vec<String> = question.grain.iter().map(|_| PERIOD.to_owned()).collect();
@@ -250,8 +276,11 @@ impl Planner<'_> {
                 sortable.push(label_name(at));
             }
         }
-        columns.extend([value.alias("value"), reason.alias("reason")]);
-        sortable.push("value".into());
+        let names = figure_names(figures.len());
+        for (figure, (value, reason)) in figures.into_iter().zip(&names) {
+            columns.extend([figure.value.alias(value), figure.reason.alias(reason)]);
+        }
+        sortable.extend(names.first().map(|(value, _)| value.clone()));
         let sorts = question.order.iter().map(|(at, ascending)| column(&sortable[*at]).sort(*ascending, false));
         let mut rows = rows.project(columns)?;
         // One row needs no order, and the optimizer stumbles over a sort of it.
@@ -263,7 +292,7 @@ impl Planner<'_> {
             public.push(column(&key_name(at)).alias(&key.name));
             public.extend(key.label().map(|label| column(&label_name(at)).alias(label)));
         }
-        public.extend([column("value"), column("reason")]);
+        public.extend(names.iter().flat_map(|(value, reason)| [column(value), column(reason)]));
         rows.project(public)?.build()
     }
 
@@ -274,6 +303,14 @@ impl Planner<'_> {
             Some(grain) => column(PERIOD) + lit(grain.step()) - lit(interval(0, 1)),
             None => date(self.question.to.map_or(self.today, |to| to.min(self.today))),
         }
+    }
+}
+
+/// The names of the columns of each of so many figures.
+fn figure_names(count: usize) -> Vec<(String, String)> {
+    match count {
+        1 => vec![("value".into(), "reason".into())],
+        _ => (0..count).map(|at| (format!("value_{at}"), format!("reason_{at}"))).collect(),
     }
 }
 

@@ -1,18 +1,29 @@
 //! `/v1/metrics`: the published figures.
 
+mod body;
+mod entry;
+mod origins;
+mod provenance;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
-use xiangyun_engine::Result;
+use xiangyun_engine::query::Depth;
 use xiangyun_engine::semantic::{MetricAnswer, MetricQuery, RegionMode};
+use xiangyun_engine::{Error, ErrorKind, Result};
 
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::params::Params;
 use crate::reply::{self, ReplyFormat};
 use crate::state::AppState;
+
+pub(super) use body::ask_many;
+pub(super) use entry::{Asked, answer_all};
+pub(super) use origins::origins;
+pub(super) use provenance::run_links;
 
 pub(super) async fn list(
     Caller(principal): Caller,
@@ -34,10 +45,34 @@ pub(super) async fn answer(
 ) -> Result<Response, ApiError> {
     let format = ReplyFormat::choose(&mut params, &headers)?;
     let query = metric_query(name, &mut params)?;
+    let (depth, explain) = (depth(&mut params)?, flag(&mut params, "explain")?);
     params.finish()?;
-    let answer = state.engine.query_as(principal).metric(query).await?;
-    let head = head(&answer);
+    let context = state.engine.query_as(principal);
+    let pins = context.pin_metrics([query.metric.as_str()]).await;
+    if explain {
+        if !format.is_json() {
+            return Err(reply::not_acceptable_here("an explanation is answered in application/json"));
+        }
+        return Ok(Json(context.explain_metric(&pins, &query).await?).into_response());
+    }
+    let answer = context.metric_in(&pins, query).await?;
+    let mut head = head(&answer);
+    if format.is_json() && depth != Depth::None {
+        let told = context.provenance(&pins, &answer.result.tables, depth).await;
+        head.insert("provenance".into(), provenance::told(&told, answer.metric.name.as_str()));
+    }
     reply::rows(answer.result, head, format).await
+}
+
+/// `provenance=full|summary|none`.
+pub(super) fn depth(params: &mut Params) -> Result<Depth> {
+    let expected = "full, summary or none";
+    Ok(params.parsed("provenance", expected)?.unwrap_or(Depth::Summary))
+}
+
+/// Whether the parameter is `true`.
+fn flag(params: &mut Params, name: &'static str) -> Result<bool> {
+    Ok(params.parsed(name, "true or false")?.unwrap_or(false))
 }
 
 fn metric_query(metric: String, params: &mut Params) -> Result<MetricQuery> {
@@ -66,4 +101,9 @@ pub fn head(answer: &MetricAnswer) -> Map<String, Value> {
         ("columns", json!(answer.columns)),
     ];
     members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// A fault of the request's body.
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidInput, message)
 }
