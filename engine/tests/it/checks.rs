@@ -147,7 +147,7 @@ async fn a_dashboard_is_held_against_its_metrics() {
             tile("metric = \"cases\"\nrange = { last = \"12 weeks\" }"),
             "`12 weeks` is not a number of periods",
             "write as in `12 months`: 1 to 10000 days, months, quarters or years",
-            "{ last = \"12 weeks\" }",
+            "range",
         ),
         (format!("{good}{good}"), "two tiles are called `t`", "", "\"t\""),
         (

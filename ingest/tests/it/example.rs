@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use xiangyun_engine::Principal;
 use xiangyun_engine::query::SqlRequest;
-use xiangyun_engine::semantic::{MetricQuery, TimeGrain};
+use xiangyun_engine::semantic::MetricQuery;
 use xiangyun_ingest::pipeline::SourceDef;
 use xiangyun_ingest::progress::Silent;
 use xiangyun_ingest::{LoadOptions, LoadOutcome};
@@ -115,7 +115,7 @@ fn is_synthetic(source: &SourceDef) -> bool {
 /// Everything that the example declares, synthetic records at a small scale.
 async fn loaded() -> (TempDir, Lake) {
     let (folder, lake) = example().await;
-    let options = LoadOptions { scale: Some(0.01), ..LoadOptions::default() };
+    let options = LoadOptions { scale: Some(0.002), ..LoadOptions::default() };
     for document in lake.ingest.pipelines() {
         lake.ingest.load(&document.def.name, &options, Arc::new(Silent)).await.unwrap();
     }
@@ -147,17 +147,19 @@ async fn the_sql_of_every_metric_gives_its_figures_and_no_tile_of_the_dashboard_
     let (mut compared, mut unwritten) = (0, Vec::new());
     for metric in context.metrics() {
         let plain = MetricQuery { metric: metric.name.clone(), ..MetricQuery::default() };
-        let mut queries = vec![plain.clone()];
-        for grain in metric.grains.iter().filter(|grain| **grain != TimeGrain::Day) {
-            let by: Vec<_> = metric.dimensions.iter().take(1).cloned().collect();
-            queries.push(MetricQuery { grain: Some(*grain), ..plain.clone() });
-            queries.push(MetricQuery { grain: Some(*grain), by, order: vec!["-value".into()], ..plain.clone() });
+        let mut queries = Vec::new();
+        // The coarsest grain: the plan is the same as for the others, and has the fewest periods.
+        match metric.grains.last() {
+            Some(grain) => {
+                let by: Vec<_> = metric.dimensions.iter().take(1).cloned().collect();
+                queries.push(MetricQuery { grain: Some(*grain), by, order: vec!["-value".into()], ..plain.clone() });
+            }
+            None => queries.push(plain.clone()),
         }
         if !metric.grains.is_empty() {
             let by: Vec<_> = metric.dimensions.iter().filter(|name| name.ends_with(".prefecture")).cloned().collect();
             let filter = by.first().map(|name| format!("{name} is not null"));
             queries.push(MetricQuery { from: day("2010-01-01"), to: day("2018-12-31"), by, filter, ..plain.clone() });
-            queries.push(MetricQuery { to: day("2018-12-31"), ..plain.clone() });
         }
         for query in queries {
             // Some cannot be asked without a range, or with one: those are not compared.
@@ -179,7 +181,7 @@ async fn the_sql_of_every_metric_gives_its_figures_and_no_tile_of_the_dashboard_
         }
     }
     assert!(unwritten.is_empty(), "{unwritten:#?}");
-    assert!(compared > 100, "{compared}");
+    assert!(compared >= 30, "{compared}");
 
     let dashboard = context.dashboard("services").unwrap();
     let pins = context.pin_metrics(dashboard.tiles.iter().map(|tile| tile.metric.as_str())).await;
