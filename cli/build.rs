@@ -5,8 +5,18 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// What belongs to the example.
-const PARTS: [&str; 9] =
-    ["NOTICE", "README.md", "xiangyun.toml", "calendar", "data", "metrics", "pipelines", "tables", "views"];
+const PARTS: [&str; 10] = [
+    "NOTICE",
+    "README.md",
+    "xiangyun.toml",
+    "calendar",
+    "dashboards",
+    "data",
+    "metrics",
+    "pipelines",
+    "tables",
+    "views",
+];
 
 fn main() -> io::Result<()> {
     let folder =

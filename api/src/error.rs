@@ -83,6 +83,29 @@ impl ApiError {
         self
     }
 
+    /// The status.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The problem of one entry among several: without what belongs to the request as a whole.
+    pub(crate) fn entry(&self) -> serde_json::Value {
+        let mut value = serde_json::json!({
+            "title": self.status.canonical_reason().unwrap_or("Client Closed Request"),
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "detail": self.detail,
+            "retryable": self.retryable,
+        });
+        if let Some(hint) = &self.hint {
+            value["hint"] = serde_json::json!(hint);
+        }
+        if let Some(position) = &self.position {
+            value["position"] = serde_json::json!(position);
+        }
+        value
+    }
+
     /// The stable code.
     pub(crate) fn code(&self) -> &'static str {
         self.code

@@ -14,7 +14,7 @@ use crate::error::ApiError;
 #[derive(Debug)]
 pub(crate) struct Params {
     given: Vec<(String, String)>,
-    known: Vec<&'static str>,
+    known: Vec<String>,
 }
 
 impl<S: Sync> FromRequestParts<S> for Params {
@@ -46,23 +46,30 @@ impl Params {
     }
 
     /// A list: separated by commas, or the parameter given several times.
-    pub(crate) fn list(&mut self, name: &'static str) -> Vec<String> {
+    pub(crate) fn list(&mut self, name: &str) -> Vec<String> {
         let values = self.all(name);
         let items = values.iter().flat_map(|value| value.split(',')).map(str::trim);
         items.filter(|item| !item.is_empty()).map(str::to_owned).collect()
     }
 
+    /// As [`Self::list`]; none where the parameter is not given at all. One that is given and empty is an empty list.
+    pub(crate) fn chosen(&mut self, name: &str) -> Option<Vec<String>> {
+        let given = self.given.iter().any(|(known, _)| known == name);
+        let values = self.list(name);
+        given.then_some(values)
+    }
+
     /// Refuses what nobody took.
     pub(crate) fn finish(self) -> Result<(), Error> {
         let Some((name, _)) = self.given.first() else { return Ok(()) };
-        let suggestion = nearest(name, self.known.iter().copied());
+        let suggestion = nearest(name, self.known.iter().map(String::as_str));
         let suggestion = suggestion.map(|known| format!(", did you mean `{known}`?")).unwrap_or_default();
         Err(Error::new(ErrorKind::InvalidInput, format!("unknown parameter `{name}`{suggestion}"))
             .with_hint(format!("known parameters here: {}", self.known.join(", "))))
     }
 
-    fn all(&mut self, name: &'static str) -> Vec<String> {
-        self.known.push(name);
+    fn all(&mut self, name: &str) -> Vec<String> {
+        self.known.push(name.to_owned());
         let taken = self.given.extract_if(.., |(given, _)| given == name);
         taken.map(|(_, value)| value).filter(|value| !value.is_empty()).collect()
     }

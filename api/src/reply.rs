@@ -46,6 +46,17 @@ impl ReplyFormat {
 
     /// For replies that have one form only.
     pub(crate) fn only_json(params: &mut Params, headers: &HeaderMap) -> Result<(), ApiError> {
+        Self::format_of_json(params, headers)
+    }
+
+    /// As [`Self::only_json`], for replies that hold rows, whose numbers may be written in two ways.
+    pub(crate) fn json_only(params: &mut Params, headers: &HeaderMap) -> Result<Self, ApiError> {
+        Self::format_of_json(params, headers)?;
+        let native_numbers = flag(params, "numbers", ["text", "native"])?;
+        Ok(Self { format: Format::Json, native_numbers, byte_order_mark: false, escape_formulas: false })
+    }
+
+    fn format_of_json(params: &mut Params, headers: &HeaderMap) -> Result<(), ApiError> {
         match Self::format(params, headers)? {
             Format::Json => Ok(()),
             other => Err(not_acceptable(other.media_type()).with_hint("this path answers in application/json")),
@@ -57,6 +68,32 @@ impl ReplyFormat {
             Some(name) => name.parse().map_err(|_| not_acceptable(&name)),
             None => accepted(headers),
         }
+    }
+
+    /// Whether the reply is one JSON document, which has room for more than rows.
+    pub(crate) fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Writes the whole of `result` as a JSON document, `head` in front of the rows.
+    pub(crate) async fn write_json(
+        &self,
+        mut result: QueryResult,
+        head: Map<String, Value>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ApiError> {
+        let options = EncodeOptions { head, native_numbers: self.native_numbers, ..EncodeOptions::default() };
+        let mut encoder = encoder(Format::Json, result.schema.clone(), options).map_err(Error::from)?;
+        encoder.begin(out).map_err(Error::from)?;
+        while let Some(batch) = result.next().await {
+            encoder.batch(&batch?, out).map_err(Error::from)?;
+        }
+        if !result.status.is_complete() {
+            return Err(Error::new(ErrorKind::Internal, "the result ended before it was complete").into());
+        }
+        let ending = Ending { rows: result.status.rows(), truncated: result.status.is_truncated() };
+        encoder.end(ending, out).map_err(Error::from)?;
+        Ok(())
     }
 
     fn content_type(&self) -> HeaderValue {
@@ -86,38 +123,33 @@ pub(crate) struct Freshness {
 }
 
 impl Freshness {
-    /// Of a question that was planned: over the same versions, in the same form, the answer is the same.
-    pub(crate) fn of(prepared: &Prepared, reply: &ReplyFormat) -> Self {
+    /// Of a question that was planned: over the same versions, in the same form, the answer is the same. `told` is what
+    /// else the reply depends on.
+    pub(crate) fn of(prepared: &Prepared, reply: &ReplyFormat, told: &str) -> Self {
         let tag = |fingerprint: String| {
             let form = [reply.native_numbers, reply.byte_order_mark, reply.escape_formulas].map(u8::from);
             // Weak: a reply carries its own query's id.
-            let tag = format!("W/\"{fingerprint}.{}.{}{}{}\"", reply.format, form[0], form[1], form[2]);
+            let tag = format!("W/\"{fingerprint}.{}.{}{}{}.{told}\"", reply.format, form[0], form[1], form[2]);
             HeaderValue::from_str(&tag).ok()
         };
         Self { etag: prepared.fingerprint().and_then(tag) }
     }
 
-    /// Goes on, or answers 304 without running anything.
-    pub(crate) fn unless_known(
-        self,
-        prepared: Prepared,
-        known: Option<&HeaderValue>,
-    ) -> Result<(Prepared, Self), Box<Response>> {
-        let (Some(etag), Some(known)) = (&self.etag, known.and_then(|known| known.to_str().ok())) else {
-            return Ok((prepared, self));
-        };
-        let wanted = etag.to_str().unwrap_or_default().trim_start_matches("W/");
+    /// 304, where the caller has the answer already.
+    pub(crate) fn known(&self, prepared: &Prepared, known: Option<&HeaderValue>) -> Option<Response> {
+        let (etag, known) = (self.etag.as_ref()?, known?.to_str().ok()?);
+        let wanted = etag.to_str().ok()?.trim_start_matches("W/");
         let is_known = known.split(',').map(|tag| tag.trim().trim_start_matches("W/")).any(|tag| tag == wanted);
         if !is_known && known.trim() != "*" {
-            return Ok((prepared, self));
+            return None;
         }
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
-        let versions = versions_of(prepared.tables());
-        response.headers_mut().insert(TABLES, HeaderValue::from_str(&versions).unwrap_or(HeaderValue::from_static("")));
+        if let Ok(versions) = HeaderValue::from_str(&versions_of(prepared.tables())) {
+            response.headers_mut().insert(TABLES, versions);
+        }
         self.mark(&mut response);
-        prepared.unchanged();
-        Err(Box::new(response))
+        Some(response)
     }
 
     /// Names the answer, for the caller to ask whether it is still the same.
@@ -129,6 +161,11 @@ impl Freshness {
             headers.insert(VARY, HeaderValue::from_static(VARIES));
         }
     }
+}
+
+/// What has one form is asked for in another.
+pub(crate) fn not_acceptable_here(why: &str) -> ApiError {
+    ApiError::http(StatusCode::NOT_ACCEPTABLE, why)
 }
 
 fn not_acceptable(asked: &str) -> ApiError {

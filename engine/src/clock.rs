@@ -11,6 +11,11 @@ pub const CHINA_OFFSET_SECONDS: i32 = 8 * 3600;
 
 const CHINA: FixedOffset = FixedOffset::east_opt(CHINA_OFFSET_SECONDS).expect("eight hours are less than a day");
 
+/// The date in China at an instant.
+pub fn china_date_of(instant: DateTime<Utc>) -> NaiveDate {
+    instant.with_timezone(&CHINA).date_naive()
+}
+
 /// Tells the time.
 pub trait Clock: Debug + Send + Sync {
     /// The present instant.
@@ -18,7 +23,7 @@ pub trait Clock: Debug + Send + Sync {
 
     /// Today's date in China.
     fn today(&self) -> NaiveDate {
-        self.now().with_timezone(&CHINA).date_naive()
+        china_date_of(self.now())
     }
 }
 

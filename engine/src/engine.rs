@@ -83,7 +83,8 @@ impl Engine {
         let limits = Limits { target_partitions: 1, ..Limits::default() };
         let Ok(runtime) = runtime(&reference, &clock, &limits) else { return };
         let session = runtime.session(clock.now());
-        query::compile(project, &session, diagnostics).await;
+        let Compiled { models, .. } = query::compile(project, &session, diagnostics).await;
+        query::check_uses(project, &models, &session, clock.today(), diagnostics).await;
     }
 
     /// The declarations.

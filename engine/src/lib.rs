@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod clock;
+pub mod dashboard;
 mod engine;
 pub mod error;
 pub mod functions;

@@ -16,7 +16,8 @@ use utoipa::openapi::{Object, OpenApi, RefOr, Type};
 
 pub(crate) use metrics::with_metrics;
 pub(crate) use params::{
-    ChunkParams, JsonParams, KeyHeader, MetricParams, PageParams, RowsParams, SqlParams, SubmissionHeader, WaitParams,
+    ChunkParams, DepthParams, ExplainParams, JsonParams, JsonRowsParams, KeyHeader, MetricParams, OriginParams,
+    PageParams, PartParams, RowsParams, SqlParams, SubmissionHeader, WaitParams,
 };
 pub(crate) use responses::{Body, Changed, Counting, Gone, Known, Missing, Pushed, Reading, Ready, Rows, Store, Usual};
 pub(crate) use schemas::{

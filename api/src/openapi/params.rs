@@ -72,6 +72,45 @@ parameters!(
 );
 
 parameters!(
+    /// Of a metric's answer: what is told of the tables under it.
+    DepthParams: vec![choice("provenance", "How much is told of what the figures rest on", &["full", "summary", "none"])]
+);
+
+parameters!(
+    /// Of questions that may be explained instead of answered.
+    ExplainParams: vec![choice("explain", "`true` tells the SQL and the plan that would be run", &["true", "false"])]
+);
+
+parameters!(
+    /// Of replies that hold rows and are JSON only.
+    JsonRowsParams: vec![
+        choice("format", FORMAT, &["json"]),
+        choice("numbers", "`native` writes 64-bit integers and decimals as numbers", &["text", "native"]),
+    ]
+);
+
+parameters!(
+    /// Of what is listed page by page.
+    PartParams: vec![
+        whole("limit", "Rows of the page; 100 unless said", 1, Some(10_000)),
+        query("page", "The token `next_page` of the page before", text_schema().build()),
+    ]
+);
+
+parameters!(
+    /// Of the rows behind a figure.
+    OriginParams: vec![
+        query("where", "A predicate over dimensions, as in `channel = 'online'`", text_schema().build()),
+        choice("grain", "Length of a period", &["hour", "day", "working-day", "week", "month", "quarter", "year"]),
+        day("from", "First day, inclusive"),
+        day("to", "Last day, inclusive"),
+        choice("regions", "How old division codes are read", &["as_was", "as_is"]),
+        whole("limit", "Lines of the page; 100 unless said", 1, Some(1_000)),
+        query("page", "The token `next_page` of the page before", text_schema().build()),
+    ]
+);
+
+parameters!(
     /// Names a submission of an asynchronous query.
     SubmissionHeader: vec![key_header(
         Required::False,
@@ -186,6 +225,8 @@ fn chinese(name: &str) -> Option<&'static str> {
         "limit" => "最多返回的行数；是否还有更多见 `truncated`",
         "columns" => "要显示的列，以逗号分隔；默认全部",
         "page" => "上一页返回的 `next_page`",
+        "provenance" => "数据来源说明的详细程度",
+        "explain" => "`true` 只给出将要执行的 SQL 与计划",
         "wait" => "最多等待查询结束的秒数",
         "chunk" => "结果块的序号，从 0 开始；默认返回全部",
         "by" => "分组维度，以逗号分隔；`region.prefecture` 表示区划的一级",

@@ -236,6 +236,9 @@ pub(crate) struct MetricReply {
     synthetic: bool,
     /// What each column is.
     columns: Vec<MetricColumn>,
+    /// The tables under the figures, with their newest runs and how fresh they are; not with `provenance=none`.
+    #[schema(value_type = Object, nullable = false)]
+    provenance: Option<Value>,
 }
 
 /// Length of a period.

@@ -1,12 +1,15 @@
 //! One file for each resource.
 
+mod dashboards;
 mod document;
 mod health;
 mod metrics;
+mod page_token;
 mod push;
 mod queries;
 mod query;
 mod rows;
+mod runs;
 mod tables;
 mod telemetry;
 
@@ -35,8 +38,13 @@ pub fn router(state: AppState) -> Router {
 /// Every path but those of pages, each with its part of the document.
 fn resources(state: &AppState) -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::base())
-        .routes(routes!(metrics::list))
-        .routes(routes!(metrics::answer))
+        .routes(routes!(dashboards::list))
+        .routes(routes!(dashboards::definition))
+        .routes(routes!(dashboards::data))
+        .merge(metrics::routes())
+        .routes(routes!(runs::run))
+        .routes(routes!(runs::files))
+        .routes(routes!(runs::rejected))
         .routes(routes!(query::by_address, query::by_body))
         .routes(routes!(queries::list))
         .routes(routes!(queries::detail, queries::cancel))

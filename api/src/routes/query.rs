@@ -201,12 +201,12 @@ async fn run(
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
     let prepared = state.engine.query_as(principal).prepare_as(request, query_id).await?;
-    match Freshness::of(&prepared, &format).unless_known(prepared, headers.get(IF_NONE_MATCH)) {
-        Ok((prepared, freshness)) => {
-            let mut response = reply::rows(prepared.run().await?, Map::new(), format).await?;
-            freshness.mark(&mut response);
-            Ok(response)
-        }
-        Err(known) => Ok(*known),
+    let freshness = Freshness::of(&prepared, &format, "rows");
+    if let Some(known) = freshness.known(&prepared, headers.get(IF_NONE_MATCH)) {
+        prepared.unchanged();
+        return Ok(known);
     }
+    let mut response = reply::rows(prepared.run().await?, Map::new(), format).await?;
+    freshness.mark(&mut response);
+    Ok(response)
 }

@@ -56,12 +56,12 @@ pub(super) async fn page(
     let context = state.engine.query_as(principal);
     let select = select(&context.table(&name).await?, &columns)?;
     let (offset, as_of) = match &token {
-        Some(token) => PageToken::decode(token, &select)?,
+        Some(token) => SnapshotToken::decode(token, &select)?,
         None => (0, AsOf::Now),
     };
     let sql = format!("{select} OFFSET {offset}");
     let result = context.sql(SqlRequest { as_of, max_rows: Some(limit), ..SqlRequest::new(sql) }).await?;
-    let next = PageToken::encode(offset.saturating_add(limit as u64), &result.tables, &select);
+    let next = SnapshotToken::encode(offset.saturating_add(limit as u64), &result.tables, &select);
     reply::rows(result, Map::from_iter([("next_page".to_owned(), json!(next))]), format).await
 }
 
@@ -98,9 +98,9 @@ fn quoted(names: &[&str]) -> String {
 /// `<offset>.<versions>.<binding>`, in hexadecimal: opaque to callers. It names the versions of the tables that the first
 /// page was read from, in the order of their names, so that all pages are of one state however many commits are made
 /// meanwhile; and it is bound to the question.
-struct PageToken;
+struct SnapshotToken;
 
-impl PageToken {
+impl SnapshotToken {
     fn encode(offset: u64, tables: &[TableVersion], select: &str) -> String {
         let versions: Vec<_> = tables.iter().map(|table| format!("{}@{}", table.name, table.version)).collect();
         let versions: String = versions.join(",").bytes().map(|byte| format!("{byte:02x}")).collect();
@@ -150,12 +150,12 @@ mod tests {
     #[test]
     fn a_page_token_holds_its_offset_and_versions_and_is_bound_to_the_question() {
         let table = TableVersion { name: "a.b".parse().unwrap(), version: 7, committed_at: None };
-        let token = PageToken::encode(300, std::slice::from_ref(&table), "SELECT 1");
+        let token = SnapshotToken::encode(300, std::slice::from_ref(&table), "SELECT 1");
         let versions = AsOf::Versions(BTreeMap::from([(table.name, 7)]));
-        assert_eq!(PageToken::decode(&token, "SELECT 1").unwrap(), (300, versions));
-        assert_eq!(PageToken::decode(&token, "SELECT 2").unwrap_err().kind(), ErrorKind::Conflict);
+        assert_eq!(SnapshotToken::decode(&token, "SELECT 1").unwrap(), (300, versions));
+        assert_eq!(SnapshotToken::decode(&token, "SELECT 2").unwrap_err().kind(), ErrorKind::Conflict);
         for bad in ["", "x.y", "12", "-1.aa.bb", "1.2.3.4"] {
-            assert_eq!(PageToken::decode(bad, "SELECT 1").unwrap_err().kind(), ErrorKind::InvalidInput, "{bad}");
+            assert_eq!(SnapshotToken::decode(bad, "SELECT 1").unwrap_err().kind(), ErrorKind::InvalidInput, "{bad}");
         }
     }
 

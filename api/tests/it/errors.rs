@@ -57,7 +57,7 @@ async fn faults_of_the_path() {
     let lake = Lake::open().await;
     let body = problem(&lake.get("/v1/nothing").await, 404, "not_found");
     assert_eq!(body["detail"], "there is nothing at GET /v1/nothing");
-    let reply = lake.post("/v1/metrics", &json!({})).await;
+    let reply = lake.post("/v1/tables", &json!({})).await;
     problem(&reply, 405, "method_not_allowed");
     assert_eq!(reply.header("allow"), "GET,HEAD");
     problem(&lake.get("/v1/tables/approvals/nothing").await, 404, "not_found");

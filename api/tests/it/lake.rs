@@ -61,6 +61,8 @@ table = "approvals.cases"
 time_dimension = "accepted_on"
 dimensions.channel = { title = { zh = "渠道", en = "Channel" } }
 measures.cases.expr = "count(*)"
+measures.fees.expr = "sum(fee)"
+measures.online.expr = "count(channel)"
 
 [metrics.cases]
 title = { zh = "办件量", en = "Cases" }
@@ -68,6 +70,47 @@ description = { zh = "全部办件。", en = "All cases." }
 owner = "data office"
 type = "simple"
 measure = "cases"
+
+[metrics.fees]
+title = { zh = "收费", en = "Fees" }
+description = { zh = "全部收费。", en = "All fees." }
+owner = "data office"
+type = "simple"
+measure = "fees"
+
+[metrics.share]
+title = { zh = "网办率", en = "Share online" }
+description = { zh = "网上办件的比例。", en = "Cases that came online over all cases." }
+owner = "data office"
+type = "ratio"
+numerator = "online"
+denominator = "cases"
+"#;
+
+const DASHBOARD: &str = r#"version = 1
+name = "counter"
+title = { zh = "窗口", en = "Counter" }
+description = { zh = "办件。", en = "Cases." }
+filters = [{ name = "way", title = { zh = "渠道", en = "Channel" }, dimension = "channel" }]
+
+[[tiles]]
+name = "all"
+metric = "cases"
+kind = "number"
+
+[[tiles]]
+name = "by_month"
+metric = "cases"
+kind = "line"
+grain = "month"
+range = { last = "2 months", until = "data" }
+size = { width = 12, height = 3 }
+
+[[tiles]]
+name = "fixed"
+metric = "cases"
+kind = "number"
+range = { from = "2019-03-01", to = "2019-03-31" }
 "#;
 
 /// Keeps the records of queries for a test to look at.
@@ -117,6 +160,7 @@ impl Lake {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), "tables/cases.toml", TABLE);
         write(folder.path(), "metrics/cases.toml", METRICS);
+        write(folder.path(), "dashboards/counter.toml", DASHBOARD);
         let mut diagnostics = Diagnostics::default();
         let project = Project::load(folder.path(), &mut diagnostics);
         let faults: Vec<_> = diagnostics.iter().map(|fault| render(fault, false)).collect();

@@ -4,12 +4,15 @@
 
 mod access_log;
 mod auth;
+mod batches;
 mod compression;
+mod dashboards;
 mod errors;
 mod formats;
 mod lake;
 mod metrics;
 mod openapi;
+mod provenance;
 mod pushes;
 mod queries;
 mod rate_limits;

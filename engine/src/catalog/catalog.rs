@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use datafusion::catalog::TableProvider;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -18,9 +18,10 @@ use super::error::CatalogError;
 use super::history::read_commit;
 use super::log::TableLog;
 use super::read_store::{ReadFailure, ReadStore};
+use super::recent::{RecentRuns, Tally};
 use super::scan::LAKE_STORE;
 use super::snapshot::TableSnapshot;
-use super::summary::{ColumnDetail, CommitSummary, TableDetail, TableKind, TableSummary};
+use super::summary::{ColumnDetail, CommitSummary, RunRecord, TableDetail, TableKind, TableSummary};
 use super::table_name::{TableName, is_identifier};
 use crate::error::Result;
 use crate::project::{Project, nearest};
@@ -55,6 +56,7 @@ struct SlotState {
     commits: BTreeMap<u64, CommitSummary>,
     /// Earlier versions that were asked for, the latest asked last: a reader who pages asks for the same again.
     past: Vec<TableSnapshot>,
+    tally: Option<Tally>,
 }
 
 /// Earlier versions of a table that are kept.
@@ -73,6 +75,8 @@ pub struct PinnedTable {
     pub provider: Arc<dyn TableProvider>,
     /// Reads it with its hidden columns ([`super::PROVENANCE_COLUMNS`]).
     pub traced: Arc<dyn TableProvider>,
+    /// The greatest day of each date and timestamp column, as far as the log's statistics tell.
+    pub(crate) newest_days: Arc<BTreeMap<String, NaiveDate>>,
 }
 
 impl fmt::Debug for Catalog {
@@ -123,7 +127,8 @@ impl Catalog {
         let Some(snapshot) = slot.refresh(&mut state).await? else { return Err(self.absent(name).into()) };
         let committed_at = slot.commit(&mut state, snapshot.version()).await?.committed_at;
         let (provider, traced) = (snapshot.provider().clone(), snapshot.traced().clone());
-        Ok(PinnedTable { version: snapshot.version(), committed_at, def, provider, traced })
+        let newest_days = snapshot.newest_days().clone();
+        Ok(PinnedTable { version: snapshot.version(), committed_at, def, provider, traced, newest_days })
     }
 
     /// `name` as it was at `version`.
@@ -138,7 +143,8 @@ impl Catalog {
         let snapshot = if newest.version() == version { newest } else { slot.past(&mut state, version).await? };
         let committed_at = slot.commit(&mut state, version).await?.committed_at;
         let (provider, traced) = (snapshot.provider().clone(), snapshot.traced().clone());
-        Ok(PinnedTable { version, committed_at, def, provider, traced })
+        let newest_days = snapshot.newest_days().clone();
+        Ok(PinnedTable { version, committed_at, def, provider, traced, newest_days })
     }
 
     /// `name` as it was at `time`: the newest version that was committed by then.
@@ -314,6 +320,23 @@ impl Catalog {
             commits.push(slot.commit(&mut state, version).await?);
         }
         Ok(commits)
+    }
+
+    /// The runs that the rows of `name` at `version` rest on, the newest `wanted` of them one by one. At the most `budget`
+    /// commits are read that were never read before; what they say is kept, so that counts that are not complete yet
+    /// become so with later calls.
+    pub(crate) async fn recent_runs(&self, name: &TableName, version: u64, wanted: usize, budget: usize) -> RecentRuns {
+        let slot = self.slot(name);
+        let mut state = slot.state.lock().await;
+        let SlotState { commits, tally, .. } = &mut *state;
+        super::recent::recent_runs(&slot.log, commits, tally, version, wanted, budget).await
+    }
+
+    /// The run that committed `version` of `name`; none where no run did.
+    pub(crate) async fn run_of(&self, name: &TableName, version: u64) -> Result<Option<RunRecord>> {
+        let slot = self.slot(name);
+        let mut state = slot.state.lock().await;
+        Ok(slot.commit(&mut state, version).await?.run)
     }
 
     /// What a failed read of a table's files means, where it is the lake's fault and not the query's: a data file that

@@ -14,6 +14,7 @@ mod log_statistics;
 mod provenance;
 mod pruning;
 mod read_store;
+mod recent;
 mod relations;
 mod scan;
 mod snapshot;
@@ -33,7 +34,9 @@ pub use history::RUN_KEY;
 pub use layout::OptimizeDef;
 pub use log::{LogListing, TableLog};
 pub use provenance::{FILE_COLUMN, LINE_COLUMN, PROVENANCE_COLUMNS, RUN_COLUMN, provenance_fields, with_provenance};
+pub use recent::RunCounts;
 pub use relations::tables_of;
+pub(crate) use relations::tables_under;
 pub use snapshot::TableSnapshot;
 pub use summary::{
     ColumnDetail, CommitSummary, ResolvedRows, RunRead, RunRecord, RunSource, RunStatus, TableDetail, TableKind,

@@ -1,8 +1,10 @@
 //! One version of a table: its schema, its files and how to read them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Fields, Schema, SchemaRef};
+use chrono::NaiveDate;
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable;
 use datafusion::common::ScalarValue;
@@ -18,6 +20,7 @@ use super::log::TableLog;
 use super::provenance::{with_provenance, without_provenance};
 use super::scan::LakeTable;
 use crate::error::Result;
+use crate::functions::calendar::china_day;
 
 /// Reader features that change nothing for our own scan.
 const HARMLESS_FEATURES: [&str; 5] =
@@ -34,6 +37,7 @@ pub struct TableSnapshot {
     size_bytes: u64,
     provider: Arc<dyn TableProvider>,
     traced: Arc<dyn TableProvider>,
+    newest_days: Arc<BTreeMap<String, NaiveDate>>,
 }
 
 impl TableSnapshot {
@@ -50,6 +54,7 @@ impl TableSnapshot {
         let files: Arc<[DataFile]> = DataFile::all(log, &views, &columns)?.into();
         let rows = files.iter().map(DataFile::rows).sum();
         let size_bytes = files.iter().map(|file| file.meta.size).sum();
+        let newest_days = Arc::new(newest_days(&columns, &files));
         let count = files.len() as u64;
         let (provider, traced): (Arc<dyn TableProvider>, Arc<dyn TableProvider>) = if needs_fallback(state, &views) {
             let whole = fallback(log, state).await?;
@@ -59,7 +64,7 @@ impl TableSnapshot {
             (Arc::new(traced.narrowed(schema.clone())), Arc::new(traced))
         };
         let version = state.version();
-        Ok(Self { version, schema, partition_by, rows, files: count, size_bytes, provider, traced })
+        Ok(Self { version, schema, partition_by, rows, files: count, size_bytes, provider, traced, newest_days })
     }
 
     /// Version of the Delta log.
@@ -92,6 +97,11 @@ impl TableSnapshot {
         self.size_bytes
     }
 
+    /// The greatest day, in China, of each date and timestamp column, as far as the log's statistics tell.
+    pub(crate) fn newest_days(&self) -> &Arc<BTreeMap<String, NaiveDate>> {
+        &self.newest_days
+    }
+
     /// Reads this version, without the hidden columns.
     pub fn provider(&self) -> &Arc<dyn TableProvider> {
         &self.provider
@@ -100,6 +110,36 @@ impl TableSnapshot {
     /// Reads this version with the hidden columns of [`super::PROVENANCE_COLUMNS`] behind the others.
     pub fn traced(&self) -> &Arc<dyn TableProvider> {
         &self.traced
+    }
+}
+
+/// See [`TableSnapshot::newest_days`]. A file without statistics may hold any day, so its columns are left out.
+fn newest_days(columns: &ScanColumns, files: &[DataFile]) -> BTreeMap<String, NaiveDate> {
+    let newest = |index: usize| {
+        let mut newest = None;
+        for file in files {
+            let column = &file.statistics.column_statistics[index];
+            let is_empty = column.null_count.get_value() == file.statistics.num_rows.get_value()
+                && column.null_count.get_value().is_some();
+            match column.max_value.get_value().and_then(china_day_of) {
+                Some(day) => newest = newest.max(Some(day)),
+                None if is_empty => {}
+                None => return None,
+            }
+        }
+        newest
+    };
+    let named = columns.iter().enumerate();
+    named.filter_map(|(index, field)| Some((field.name().clone(), newest(index)?))).collect()
+}
+
+fn china_day_of(value: &ScalarValue) -> Option<NaiveDate> {
+    match value {
+        ScalarValue::Date32(Some(days)) => NaiveDate::from_epoch_days(*days),
+        ScalarValue::TimestampMicrosecond(Some(micros), zone) => {
+            NaiveDate::from_epoch_days(china_day(*micros, zone.is_some()))
+        }
+        _ => None,
     }
 }
 

@@ -100,6 +100,37 @@ pub struct CommitSummary {
     pub operation: Option<String>,
     /// The run that committed it.
     pub run: Option<RunRecord>,
+    /// Which rows are left of those before.
+    #[serde(skip)]
+    pub(crate) basis: CommitBasis,
+}
+
+/// Which of the rows before it a commit leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CommitBasis {
+    /// Those of the version before, or some of them.
+    Previous,
+    /// None: it replaced them all.
+    Nothing,
+    /// Those of an older version: a restoration.
+    Version(u64),
+}
+
+impl CommitSummary {
+    /// The version whose rows this one builds on.
+    pub(crate) fn before(&self) -> Option<u64> {
+        match self.basis {
+            CommitBasis::Previous => self.version.checked_sub(1),
+            CommitBasis::Nothing => None,
+            CommitBasis::Version(version) => (version < self.version).then_some(version),
+        }
+    }
+
+    /// Whether the rows changed by it, and not only how they are stored.
+    pub(crate) fn changed_rows(&self) -> bool {
+        const UPKEEP: [&str; 5] = ["OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "CREATE TABLE"];
+        self.run.is_some() || !self.operation.as_deref().is_some_and(|operation| UPKEEP.contains(&operation))
+    }
 }
 
 /// How a run ended.

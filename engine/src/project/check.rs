@@ -16,7 +16,7 @@ const RESERVED_SCHEMAS: [&str; 2] = ["system", "information_schema"];
 const IDENTIFIER_HINT: &str = "use lower-case letters, digits and underscores, beginning with a letter, 63 at the most";
 
 /// Keeps the documents without faults; the others' faults go to `diagnostics`.
-fn keep_sound<T>(
+pub(super) fn keep_sound<T>(
     documents: &mut Vec<Document<T>>,
     diagnostics: &mut Diagnostics,
     mut check: impl FnMut(&Document<T>) -> Vec<Diagnostic>,
@@ -146,7 +146,7 @@ fn unknown_column(table: &Document<TableDef>, path: &[&str], name: &str) -> Diag
     table.fault(path, message).with_hint(format!("columns: {}", columns.collect::<Vec<_>>().join(", ")))
 }
 
-fn not_an_identifier<T>(document: &Document<T>, path: &[&str], name: &str, kind: &str) -> Diagnostic {
+pub(super) fn not_an_identifier<T>(document: &Document<T>, path: &[&str], name: &str, kind: &str) -> Diagnostic {
     document.fault(path, format!("`{name}` is not a {kind} name")).with_hint(IDENTIFIER_HINT)
 }
 

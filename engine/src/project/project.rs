@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::check::{check_calendar, check_models, check_relations};
+use super::check_dashboards::check_dashboards;
 use super::diagnostic::Diagnostics;
 use super::document::{Document, load_folder};
 use crate::catalog::{TableDef, TableName, ViewDef};
+use crate::dashboard::DashboardDef;
 use crate::functions::calendar::CalendarYearDef;
 use crate::semantic::SemanticModelDef;
 
@@ -22,6 +24,8 @@ pub struct Project {
     pub models: Vec<Document<SemanticModelDef>>,
     /// `calendar/*.toml`: years of working days added to the built-in ones.
     pub calendar: Vec<Document<CalendarYearDef>>,
+    /// `dashboards/*.toml`.
+    pub dashboards: Vec<Document<DashboardDef>>,
 }
 
 impl Project {
@@ -34,10 +38,12 @@ impl Project {
             views: load_folder(root, diagnostics),
             models: load_folder(root, diagnostics),
             calendar: load_folder(root, diagnostics),
+            dashboards: load_folder(root, diagnostics),
         };
         check_relations(&mut project.tables, &mut project.views, diagnostics);
         check_models(&mut project.models, diagnostics);
         check_calendar(&mut project.calendar, diagnostics);
+        check_dashboards(&mut project.dashboards, diagnostics);
         project
     }
 

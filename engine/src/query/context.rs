@@ -15,7 +15,7 @@ use super::prepared::{self, Prepared};
 use super::request::{AsOf, SqlRequest};
 use super::result::QueryResult;
 use super::run::Ticket;
-use super::scope::{Data, Resolver, Scope};
+use super::scope::{Data, Pins, Resolver, Scope};
 use super::sink::{QueryOutcome, QueryRecord};
 use super::stack::with_room;
 use super::statement::ReadStatement;
@@ -137,10 +137,11 @@ impl QueryContext {
         Ok((plan, scope))
     }
 
-    /// Runs the plan that `build` makes of `tables`, each pinned to one version, under the same limits as SQL.
+    /// Runs the plan that `build` makes of `tables` at the versions that `pins` holds, under the same limits as SQL.
     /// `statement` says in the records what was asked.
-    pub(crate) async fn plan_over(
+    pub(super) async fn plan_in(
         &self,
+        pins: &Pins,
         statement: String,
         tables: &[TableName],
         max_rows: Option<usize>,
@@ -152,7 +153,8 @@ impl QueryContext {
         let planned = ticket
             .guard(async {
                 let mut scope = Scope::default();
-                self.resolver(&state, &AsOf::Now).resolve_names(tables, &mut scope).await?;
+                let resolver = Resolver { data: Data::Pinned(pins), ..self.resolver(&state, &AsOf::Now) };
+                resolver.resolve_names(tables, &mut scope).await?;
                 let plan = build(&state, &scope)?;
                 super::gate::check_plan(&plan)?;
                 Ok((plan, scope))
@@ -162,7 +164,7 @@ impl QueryContext {
         self.prepared(ticket, state, planned, &question, Lane::Quick)
     }
 
-    fn resolver<'a>(&'a self, state: &'a SessionState, as_of: &'a AsOf) -> Resolver<'a> {
+    pub(super) fn resolver<'a>(&'a self, state: &'a SessionState, as_of: &'a AsOf) -> Resolver<'a> {
         let data = Data::Lake(self.engine.catalog());
         Resolver { project: self.engine.project(), principal: &self.principal, data, as_of, state }
     }
@@ -213,7 +215,7 @@ impl QueryContext {
         self.engine.catalog().history(name).await
     }
 
-    fn check_visible(&self, name: &TableName) -> Result<()> {
+    pub(super) fn check_visible(&self, name: &TableName) -> Result<()> {
         if policy::sees(&self.principal, name) {
             return Ok(());
         }

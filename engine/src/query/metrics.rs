@@ -2,19 +2,21 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chrono::NaiveDate;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 
 use super::check::plan_views;
 use super::context::QueryContext;
+use super::prepared::Prepared;
 use super::request::AsOf;
-use super::scope::{Data, Resolver, Scope, reference};
+use super::scope::{Data, Pins, Resolver, Scope, reference};
 use super::translate::from_datafusion;
 use crate::catalog::TableName;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{self, Principal};
 use crate::project::{Diagnostics, Project};
-use crate::semantic::{MetricAnswer, MetricQuery, MetricSummary, Models, TableShape};
+use crate::semantic::{MetricAnswer, MetricPlan, MetricQuery, MetricSummary, Models, TableShape};
 
 /// What a project's SQL says without its data.
 #[derive(Debug)]
@@ -49,6 +51,19 @@ pub(crate) async fn compile(project: &Project, state: &SessionState, diagnostics
     Compiled { models: Models::compile(project, &shapes, state, diagnostics), synthetic_views }
 }
 
+/// Checks what names the metrics of `models`: dashboards. Faults go to `diagnostics`.
+pub(crate) async fn check_uses(
+    project: &Project,
+    models: &Models,
+    state: &SessionState,
+    today: NaiveDate,
+    diagnostics: &mut Diagnostics,
+) {
+    let principal = Principal::system();
+    let resolver = Resolver { project, principal: &principal, data: Data::Contracts, as_of: &AsOf::Now, state };
+    super::dashboards::check_dashboards(models, resolver, today, diagnostics).await;
+}
+
 impl QueryContext {
     /// Asks a metric. Everything about the answer but its rows is known when this returns; rows stream, under the same
     /// limits as those of SQL.
@@ -57,37 +72,53 @@ impl QueryContext {
     /// `NotFound` for an unknown metric, `InvalidInput` for a dimension, condition, grain or range that does not fit
     /// it, each with the nearest name or what to give instead.
     pub async fn metric(&self, query: MetricQuery) -> Result<MetricAnswer> {
-        let summary = self.metric_summary(&query.metric)?;
+        let pins = self.pin_metrics([query.metric.as_str()]).await;
+        self.metric_in(&pins, query).await
+    }
+
+    /// As [`Self::metric`], with the tables at the versions that `pins` holds.
+    ///
+    /// # Errors
+    /// As [`Self::metric`].
+    pub async fn metric_in(&self, pins: &Pins, query: MetricQuery) -> Result<MetricAnswer> {
+        self.prepare_metric(pins, query).await?.run().await
+    }
+
+    /// Plans a question to a metric and does not run it.
+    ///
+    /// # Errors
+    /// As [`Self::metric`].
+    pub async fn prepare_metric(&self, pins: &Pins, query: MetricQuery) -> Result<PreparedMetric> {
+        let tables = self.tables_read(&query)?;
         let models = self.engine().models();
-        let tables = models.tables_for(&query)?;
-        if !tables.iter().all(|table| policy::sees(self.principal(), table)) {
-            // What may not be seen is answered as what is not there.
-            let message = format!("metric `{}` has no such dimension", summary.name);
-            let hint = format!("there are {}", summary.dimensions.join(", "));
-            return Err(Error::new(ErrorKind::InvalidInput, message).with_hint(hint));
-        }
         let today = self.engine().clock().today();
         let mut planned = None;
-        let result = self
-            .plan_over(query.to_string(), &tables, query.limit, |state, scope| {
+        let prepared = self
+            .plan_in(pins, query.to_string(), &tables, query.limit, |state, scope| {
                 let plans = tables.iter().map(|table| Ok((table.clone(), scan(table, scope)?)));
                 let answer = models.plan(&query, state, &plans.collect::<Result<_>>()?, today)?;
                 let plan = answer.plan.clone();
                 planned = Some(answer);
                 Ok(plan)
             })
-            .await?
-            .run()
             .await?;
-        let planned = planned.ok_or_else(|| Error::new(ErrorKind::Internal, "a metric ran without a plan"))?;
-        Ok(MetricAnswer {
-            metric: planned.metric,
-            regions: planned.regions,
-            grain: planned.grain,
-            columns: planned.columns,
-            synthetic: planned.synthetic,
-            result,
-        })
+        let planned = planned.ok_or_else(|| Error::new(ErrorKind::Internal, "a metric was prepared without a plan"))?;
+        Ok(PreparedMetric { planned, prepared })
+    }
+
+    /// The tables that a question reads. What may not be seen is answered as what is not there.
+    ///
+    /// # Errors
+    /// `NotFound` for a metric, `InvalidInput` for a dimension.
+    pub(super) fn tables_read(&self, query: &MetricQuery) -> Result<Vec<TableName>> {
+        let summary = self.metric_summary(&query.metric)?;
+        let tables = self.engine().models().tables_for(query)?;
+        if !tables.iter().all(|table| policy::sees(self.principal(), table)) {
+            let message = format!("metric `{}` has no such dimension", summary.name);
+            let hint = format!("there are {}", summary.dimensions.join(", "));
+            return Err(Error::new(ErrorKind::InvalidInput, message).with_hint(hint));
+        }
+        Ok(tables)
     }
 
     /// The metrics this principal may ask, in the order of their names.
@@ -116,8 +147,36 @@ impl QueryContext {
     }
 }
 
+/// A question to a metric that was planned and not run. Dropping it cancels the query.
+pub struct PreparedMetric {
+    planned: MetricPlan,
+    prepared: Prepared,
+}
+
+impl PreparedMetric {
+    /// What is to be run.
+    pub fn prepared(&self) -> &Prepared {
+        &self.prepared
+    }
+
+    /// Ends the query: the caller has the answer already.
+    pub fn unchanged(self) {
+        self.prepared.unchanged();
+    }
+
+    /// Runs it. Rows stream.
+    ///
+    /// # Errors
+    /// As [`Prepared::run`].
+    pub async fn run(self) -> Result<MetricAnswer> {
+        let MetricPlan { metric, regions, grain, columns, synthetic, .. } = self.planned;
+        let result = self.prepared.run().await?;
+        Ok(MetricAnswer { metric, regions, grain, columns, synthetic, result })
+    }
+}
+
 /// The pinned table, or the view over pinned tables.
-fn scan(table: &TableName, scope: &Scope) -> Result<LogicalPlan> {
+pub(super) fn scan(table: &TableName, scope: &Scope) -> Result<LogicalPlan> {
     let source = scope
         .source(table)
         .ok_or_else(|| Error::new(ErrorKind::Internal, format!("`{table}` was pinned and is not in the scope")))?;

@@ -1,8 +1,8 @@
 //! Everything a statement reaches: its tables, the views among them, and what those reach in turn. Tables are
 //! resolved before planning, each once, so that a query sees one version of each wherever it is named.
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable;
@@ -23,7 +23,7 @@ use super::result::TableVersion;
 use super::statement::ReadStatement;
 use super::translate::from_datafusion;
 use crate::catalog::system::{SYSTEM_SCHEMA, SystemTable};
-use crate::catalog::{Catalog, TableName, with_provenance};
+use crate::catalog::{Catalog, PinnedTable, TableName, with_provenance};
 use crate::error::ErrorKind;
 use crate::policy::{self, Principal};
 use crate::project::{Project, nearest};
@@ -40,8 +40,66 @@ const MAX_VIEW_BYTES: usize = 1 << 20;
 pub(crate) enum Data<'a> {
     /// The lake: each table at its newest version.
     Lake(&'a Catalog),
+    /// The lake, each table at the version that several questions share.
+    Pinned(&'a Pins),
     /// The contracts alone: types without rows, for checks and listings.
     Contracts,
+}
+
+/// Tables of the lake, each at one version however many questions read it and whatever is committed meanwhile.
+pub struct Pins {
+    catalog: Catalog,
+    held: Mutex<HashMap<TableName, PinnedTable>>,
+}
+
+impl Pins {
+    /// Nothing pinned yet.
+    pub(crate) fn new(catalog: &Catalog) -> Self {
+        Self { catalog: catalog.clone(), held: Mutex::default() }
+    }
+
+    /// Pins `tables`. One that cannot be pinned fails the questions that read it, and no other.
+    pub(crate) async fn pin_all(&self, tables: impl IntoIterator<Item = TableName>) {
+        let names: Vec<_> = tables.into_iter().collect();
+        let pinned = futures::future::join_all(names.iter().map(|name| self.pin(name))).await;
+        for (name, error) in names.iter().zip(pinned).filter_map(|(name, pin)| Some((name, pin.err()?))) {
+            tracing::debug!(table.name = %name, error = error.chain(), "not pinned");
+        }
+    }
+
+    /// The table, pinned now where it was not before.
+    pub(crate) async fn pin(&self, name: &TableName) -> crate::Result<PinnedTable> {
+        if let Some(held) = self.held(name) {
+            return Ok(held);
+        }
+        let pinned = self.catalog.pin(name).await?;
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(held.entry(name.clone()).or_insert(pinned).clone())
+    }
+
+    /// The table as it was pinned.
+    pub(crate) fn held(&self, name: &TableName) -> Option<PinnedTable> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// The versions of all tables that were pinned, in the order of their names.
+    pub fn versions(&self) -> Vec<TableVersion> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let version = |(name, pin): (&TableName, &PinnedTable)| TableVersion {
+            name: name.clone(),
+            version: pin.version,
+            committed_at: pin.committed_at,
+        };
+        let mut versions: Vec<_> = held.iter().map(version).collect();
+        versions.sort_by(|a, b| a.name.cmp(&b.name));
+        versions
+    }
+}
+
+impl std::fmt::Debug for Pins {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pins").field("versions", &self.versions()).finish()
+    }
 }
 
 /// For whom names are resolved, and against what.
@@ -121,16 +179,16 @@ impl Resolver<'_> {
                     }
                 }
             }
-            Data::Lake(catalog) => {
-                let pins = reached.tables.keys().map(|name| async move {
-                    match self.as_of {
-                        AsOf::Now => catalog.pin(name).await,
-                        AsOf::Time(time) => catalog.pin_at(name, *time).await,
-                        AsOf::Versions(versions) => match versions.get(name) {
-                            Some(version) => catalog.pin_version(name, *version).await,
-                            None => catalog.pin(name).await,
-                        },
-                    }
+            Data::Lake(_) | Data::Pinned(_) => {
+                let pins = reached.tables.keys().map(async |name| match (self.data, self.as_of) {
+                    (Data::Contracts, _) => Ok(None),
+                    (Data::Pinned(pins), _) => pins.pin(name).await.map(Some),
+                    (Data::Lake(catalog), AsOf::Now) => catalog.pin(name).await.map(Some),
+                    (Data::Lake(catalog), AsOf::Time(time)) => catalog.pin_at(name, *time).await.map(Some),
+                    (Data::Lake(catalog), AsOf::Versions(versions)) => match versions.get(name) {
+                        Some(version) => catalog.pin_version(name, *version).await.map(Some),
+                        None => catalog.pin(name).await.map(Some),
+                    },
                 });
                 if let AsOf::Versions(versions) = self.as_of
                     && let Some(name) = versions.keys().find(|name| !reached.tables.contains_key(*name))
@@ -140,7 +198,8 @@ impl Resolver<'_> {
                 let pinned = futures::future::join_all(pins).await;
                 for ((name, undeclared), pin) in reached.tables.into_iter().zip(pinned) {
                     let pin = match (pin, undeclared) {
-                        (Ok(pin), _) => pin,
+                        (Ok(Some(pin)), _) => pin,
+                        (Ok(None), _) => continue,
                         (Err(error), Some(unknown)) if error.kind() == ErrorKind::NotFound => return Err(unknown),
                         (Err(error), _) => return Err(error.into()),
                     };
@@ -155,6 +214,7 @@ impl Resolver<'_> {
         for table in &reached.system {
             let provider: Arc<dyn TableProvider> = match self.data {
                 Data::Lake(catalog) => catalog.system_table(*table, self.principal).await?,
+                Data::Pinned(pins) => pins.catalog.system_table(*table, self.principal).await?,
                 Data::Contracts => Arc::new(EmptyTable::new(table.schema())),
             };
             let name = TableReference::partial(SYSTEM_SCHEMA, table.name());

@@ -30,7 +30,8 @@ pub use definition::{
 pub use error::SemanticError;
 pub use model::TableShape;
 pub use models::Models;
-pub use plan::MetricPlan;
+pub(crate) use period::Periods;
+pub use plan::{MetricPlan, ShareKey, SharedPlan};
 pub use query::{
     Additivity, Hierarchy, MetricAnswer, MetricColumn, MetricColumnRole, MetricQuery, MetricSummary, RegionMode,
 };

@@ -36,7 +36,7 @@ impl TimeGrain {
     }
 
     /// Calendar months of one period; `None` where its length is not told in months.
-    pub(super) fn months(self) -> Option<u32> {
+    pub(crate) fn months(self) -> Option<u32> {
         match self {
             Self::Hour | Self::Day | Self::WorkingDay | Self::Week => None,
             Self::Month => Some(1),
@@ -56,7 +56,7 @@ impl TimeGrain {
 
 /// Periods of one grain, in years that begin with a certain month.
 #[derive(Debug, Clone)]
-pub(super) struct Periods {
+pub(crate) struct Periods {
     pub(super) grain: TimeGrain,
     year_start: u32,
     /// The session's calendar, where the grain asks for it.
@@ -65,7 +65,7 @@ pub(super) struct Periods {
 
 impl Periods {
     /// Periods that need no calendar of working days; `year_start` is a month from 1.
-    pub(super) fn new(grain: TimeGrain, year_start: u32) -> Self {
+    pub(crate) fn new(grain: TimeGrain, year_start: u32) -> Self {
         Self { grain, year_start: year_start.clamp(1, 12), working_days: None }
     }
 
@@ -80,7 +80,7 @@ impl Periods {
     }
 
     /// First day of the period that holds `date`. What counts to a working day is asked of the calendar instead.
-    pub(super) fn first_day(&self, date: NaiveDate) -> NaiveDate {
+    pub(crate) fn first_day(&self, date: NaiveDate) -> NaiveDate {
         match self.grain {
             TimeGrain::Hour | TimeGrain::Day | TimeGrain::WorkingDay => date,
             TimeGrain::Week => {
@@ -97,7 +97,7 @@ impl Periods {
     }
 
     /// Last day of the period that holds `date`; `None` past the calendar's end.
-    pub(super) fn last_day(&self, date: NaiveDate) -> Option<NaiveDate> {
+    pub(crate) fn last_day(&self, date: NaiveDate) -> Option<NaiveDate> {
         let next = match (self.grain, self.grain.months()) {
             (TimeGrain::Week, _) => self.first_day(date).checked_add_days(Days::new(7)),
             (_, Some(months)) => self.first_day(date).checked_add_months(Months::new(months)),

@@ -11,7 +11,7 @@ use crate::catalog::Bilingual;
 use crate::query::QueryResult;
 
 /// Whether old division codes stay what they were or become what succeeded them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RegionMode {
     /// 原区划: the division as it was when the record was made.

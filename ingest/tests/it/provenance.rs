@@ -3,8 +3,9 @@
 use arrow::array::RecordBatch;
 use arrow::util::display::array_value_to_string;
 use deltalake::DeltaTable;
-use xiangyun_engine::Principal;
+use xiangyun_engine::query::{Depth, OriginPage};
 use xiangyun_engine::semantic::MetricQuery;
+use xiangyun_engine::{ErrorKind, Principal};
 
 use crate::loads::TABLE;
 use crate::workspace::Lake;
@@ -128,4 +129,136 @@ async fn other_readers_see_ordinary_columns() {
     let sql = format!("explain select id from market.trades where _run = '{}'", "00000000-0000-7000-8000-000000000000");
     let plan = lake.sql(&sql).await.concat().join("\n");
     assert!(!plan.contains(".parquet"), "{plan}");
+}
+
+/// The metric of this module over `view`, a view of the trades.
+async fn over_view(view: &str) -> Lake {
+    let (table, pipeline) = (table(), pipeline(""));
+    let view = format!(
+        "version = 1\nname = \"market.seen\"\ntitle = {{ zh = \"交易\", en = \"Trades\" }}\n\
+         description = {{ zh = \"交易\", en = \"Trades\" }}\nowner = \"tests\"\nsql = \"\"\"\n{view}\n\"\"\"\n"
+    );
+    let lake = Lake::open(&[
+        ("tables/t.toml", table.as_bytes()),
+        ("views/v.toml", view.as_bytes()),
+        ("pipelines/p.toml", pipeline.as_bytes()),
+        ("metrics/m.toml", METRICS.replace("market.trades", "market.seen").as_bytes()),
+        ("data/april.csv", APRIL.as_bytes()),
+        ("data/march.csv", MARCH.as_bytes()),
+    ])
+    .await;
+    lake.load("trades").await.unwrap();
+    lake
+}
+
+/// The lines behind the online trades, and the files with their rows.
+async fn lines(lake: &Lake, page: OriginPage) -> xiangyun_engine::Result<(Vec<String>, Vec<String>, bool)> {
+    let filter = Some("channel = 'online'".to_owned());
+    let query = MetricQuery { metric: "traded".into(), filter, ..MetricQuery::default() };
+    let context = lake.ingest.engine().query_as(Principal::system());
+    let pins = context.pin_metrics(["traded"]).await;
+    let found = context.figure_origins(&pins, &query, page).await?;
+    let name = |file: &Option<String>| file.as_deref().unwrap_or("-").rsplit('/').next().unwrap().to_owned();
+    let lines = found.lines.iter().map(|line| format!("{}:{}", name(&line.file), line.line.unwrap_or(0)));
+    let files = found.files.iter().map(|file| format!("{} {}", name(&file.file), file.rows));
+    assert_eq!(found.rows, found.files.iter().map(|file| file.rows).sum::<u64>());
+    assert_eq!((found.tables.len(), found.tables[0].version), (1, 0));
+    Ok((lines.collect(), files.collect(), found.more))
+}
+
+const ALL: OriginPage = OriginPage { offset: 0, lines: 100, files: 100 };
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lines_behind_a_figure_are_paged_and_counted_by_file() {
+    let lake = open("").await;
+    lake.load("trades").await.unwrap();
+    let expected = ["april.csv:3", "march.csv:2", "march.csv:4"].map(str::to_owned).to_vec();
+    let (found, files, more) = lines(&lake, ALL).await.unwrap();
+    assert_eq!((found, more), (expected.clone(), false));
+    assert_eq!(files, ["march.csv 2", "april.csv 1"]);
+    for (offset, line) in expected.iter().enumerate() {
+        let (found, _, more) = lines(&lake, OriginPage { offset, lines: 1, files: 100 }).await.unwrap();
+        assert_eq!((found, more), (vec![line.clone()], offset < 2));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_are_followed_through_views_that_keep_rows_apart() {
+    let all = ["april.csv:3", "march.csv:2", "march.csv:4"];
+    for (view, expected) in [
+        ("select id, channel, amount from market.trades", all.as_slice()),
+        ("select channel, amount * 2 as amount from market.trades where amount > 2", &all[..2]),
+        ("with t as (select * from market.trades) select x.amount, x.channel from t as x order by x.amount", &all),
+        (
+            "select t.channel, t.amount, n.count from market.trades t left join \
+             (select channel, count(*) as count from market.trades group by channel) n on n.channel = t.channel",
+            &all,
+        ),
+        (
+            "select channel, amount from (select *, row_number() over (partition by channel order by id) as place \
+             from market.trades) ranked where place = 1",
+            &all[1..2],
+        ),
+        (
+            "select channel, amount from market.trades where id < 3 union all \
+             select channel, amount from market.trades where id > 3",
+            &all[..2],
+        ),
+        ("select _run, _file, _line, channel, amount from market.trades", &all),
+    ] {
+        let lake = over_view(view).await;
+        let (found, ..) = lines(&lake, ALL).await.unwrap_or_else(|error| panic!("{view}: {}", error.chain()));
+        assert_eq!(found, expected, "{view}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn views_that_make_rows_of_several_say_so() {
+    for (view, reason) in [
+        ("select channel, sum(amount) as amount from market.trades group by channel", "groups rows"),
+        ("select distinct channel, amount from market.trades", "one of several equal rows"),
+    ] {
+        let error = lines(&over_view(view).await, ALL).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{view}");
+        assert!(error.to_string().contains("`market.seen`") && error.to_string().contains(reason), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_over_a_view_rests_on_the_runs_of_the_table_under_it() {
+    let lake = over_view("select channel, amount from market.trades").await;
+    let context = lake.ingest.engine().query_as(Principal::system());
+    let pins = context.pin_metrics(["traded"]).await;
+    let told = context.provenance(&pins, &pins.versions(), Depth::Full).await;
+    let [table] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(table.table.to_string(), "market.trades");
+    assert_eq!((table.counts.runs, table.counts.rows_loaded, table.counts.rows_rejected), (1, 5, 1));
+    assert!(table.counts_complete && table.data_committed_at.is_some());
+    let run = &table.runs[0];
+    assert_eq!((run.rows_rejected, run.files_total, run.files.len()), (1, 2, 2));
+    assert!(run.files.iter().all(|file| file.sha256.is_some()), "{run:?}");
+    let whole = context.run(&run.run_id).await.unwrap();
+    assert_eq!((whole.rows_read, whole.version, whole.columns.is_empty()), (6, Some(0), false));
+    assert_eq!(context.run("nothing").await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replaced_table_rests_on_its_last_load_alone() {
+    let (table, pipeline) = (table(), pipeline("").replace("append", "replace"));
+    let lake = Lake::open(&[
+        ("tables/t.toml", table.as_bytes()),
+        ("pipelines/p.toml", pipeline.as_bytes()),
+        ("metrics/m.toml", METRICS.as_bytes()),
+        ("data/march.csv", MARCH.as_bytes()),
+    ])
+    .await;
+    lake.load("trades").await.unwrap();
+    lake.write("data/april.csv", APRIL.as_bytes());
+    let last = lake.load("trades").await.unwrap().run;
+    let context = lake.ingest.engine().query_as(Principal::system());
+    let pins = context.pin_metrics(["traded"]).await;
+    let told = context.provenance(&pins, &pins.versions(), Depth::Summary).await;
+    assert_eq!((told[0].counts.runs, told[0].counts_complete), (1, true));
+    assert_eq!(told[0].runs[0].run_id, last.run_id);
+    assert!(told[0].runs[0].files.is_empty(), "a summary lists no files");
 }

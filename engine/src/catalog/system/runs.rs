@@ -3,16 +3,18 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, new_null_array};
+use arrow::array::{Array, ArrayRef, AsArray, new_null_array};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{Field, SchemaRef};
+use arrow::datatypes::{Field, Int64Type, SchemaRef, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use chrono::DateTime;
+use datafusion::prelude::{col, lit};
 
 use super::listing::{counts, instants, texts, word};
 use super::{count, instant, internal, required, schema, text};
 use crate::catalog::catalog::Catalog;
-use crate::catalog::summary::RunRecord;
+use crate::catalog::summary::{ResolvedRows, RunRecord};
 use crate::error::Result;
 
 /// Columns of `system.runs` and of the runs log.
@@ -125,4 +127,73 @@ pub(super) async fn committed_runs(catalog: &Catalog) -> Result<Vec<RunRecord>> 
         runs.extend(catalog.history(&name).await?.into_iter().rev().filter_map(|commit| commit.run));
     }
     Ok(runs)
+}
+
+impl Catalog {
+    /// The run called `id`. Where it committed data, its commit tells of it, and the log only where that is: the commits
+    /// of all tables are looked through only for a run that the log lacks.
+    pub(crate) async fn run(&self, id: &str) -> Result<Option<RunRecord>> {
+        let Some(logged) = logged_run(self, id).await? else {
+            return Ok(committed_runs(self).await?.into_iter().find(|run| run.run_id == id));
+        };
+        let committed = match logged.version {
+            Some(version) => self.run_of(&logged.table, version).await.ok().flatten(),
+            None => None,
+        };
+        Ok(Some(committed.filter(|run| run.run_id == id).unwrap_or(logged)))
+    }
+}
+
+/// The run called `id` as the log has it.
+async fn logged_run(catalog: &Catalog, id: &str) -> Result<Option<RunRecord>> {
+    let Some(provider) = catalog.pin_internal("runs").await? else { return Ok(None) };
+    let session = catalog.internal_session().await?;
+    let rows = session.read_table(provider).map_err(internal)?;
+    let rows = rows.filter(col("run_id").eq(lit(id))).map_err(internal)?.collect().await.map_err(internal)?;
+    let Some(batch) = rows.iter().find(|batch| batch.num_rows() > 0) else { return Ok(None) };
+    Ok(record_of(&as_runs(batch).map_err(internal)?, 0))
+}
+
+/// A row of [`runs_schema`] as a record. None where another tool wrote what is none.
+fn record_of(batch: &RecordBatch, row: usize) -> Option<RunRecord> {
+    let text = |name: &str| {
+        let column = batch.column_by_name(name)?.as_string_opt::<i32>()?;
+        column.is_valid(row).then(|| column.value(row).to_owned())
+    };
+    let count = |name: &str| {
+        let column = batch.column_by_name(name)?.as_primitive_opt::<Int64Type>()?;
+        column.is_valid(row).then(|| u64::try_from(column.value(row)).unwrap_or_default())
+    };
+    let instant = |name: &str| {
+        let column = batch.column_by_name(name)?.as_primitive_opt::<TimestampMicrosecondType>()?;
+        column.is_valid(row).then(|| DateTime::from_timestamp_micros(column.value(row))).flatten()
+    };
+    let resolves = text("replay_of").map(|run_id| ResolvedRows { run_id, rows: Vec::new() });
+    Some(RunRecord {
+        run_id: text("run_id")?,
+        pipeline: text("pipeline")?,
+        table: text("table_name")?.parse().ok()?,
+        status: serde_json::from_value(text("status")?.into()).ok()?,
+        sources: serde_json::from_str(&text("sources")?).unwrap_or_default(),
+        rows_read: count("rows_read")?,
+        rows_loaded: count("rows_loaded")?,
+        rows_rejected: count("rows_rejected")?,
+        rows_duplicate: count("rows_duplicate")?,
+        warnings: count("warnings")?,
+        version: count("version"),
+        started_at: instant("started_at")?,
+        finished_at: instant("finished_at")?,
+        error: text("error"),
+        notes: text("notes").into_iter().collect(),
+        cursor: text("cursor"),
+        reads: text("reads").and_then(|reads| serde_json::from_str(&reads).ok()).unwrap_or_default(),
+        trigger: text("trigger"),
+        due_at: instant("due_at"),
+        rows_updated: count("rows_updated").unwrap_or_default(),
+        rows_deleted: count("rows_deleted").unwrap_or_default(),
+        redo_of: text("redo_of"),
+        stopped_by: text("stopped_by"),
+        resolves: resolves.into_iter().collect(),
+        columns: Vec::new(),
+    })
 }

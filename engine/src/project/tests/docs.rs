@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::catalog::{TableDef, ViewDef};
+use crate::dashboard::DashboardDef;
 use crate::functions::calendar::CalendarYearDef;
 use crate::project::{Resource, json_schema};
 use crate::semantic::SemanticModelDef;
@@ -68,4 +69,9 @@ fn metrics_md_and_its_schema_agree_with_the_type() {
 #[test]
 fn calendar_md_and_its_schema_agree_with_the_type() {
     agrees::<CalendarYearDef>("calendar", "calendar");
+}
+
+#[test]
+fn dashboards_md_and_its_schema_agree_with_the_type() {
+    agrees::<DashboardDef>("dashboards", "dashboard");
 }

@@ -50,7 +50,17 @@ impl Frame<'_> {
     /// The plan, with the period (where there is a grain), the keys and the measures as its columns.
     pub(super) fn plan(self) -> Result<LogicalPlan> {
         let source = LogicalPlanBuilder::from(self.table.clone()).alias("source")?;
-        let mut rows = source.clone();
+        let rows = self.rows(source.clone())?;
+        let figures = self.aggregate(rows)?;
+        match (self.periods, &self.model.time) {
+            (Some(periods), Some(time)) => self.fill(figures, source, time, periods)?.build(),
+            _ => figures.build(),
+        }
+    }
+
+    /// The rows of `source`, which is the table, that the measures look at.
+    pub(super) fn rows(&self, source: LogicalPlanBuilder) -> Result<LogicalPlanBuilder> {
+        let mut rows = source;
         if let Some(time) = &self.model.time {
             if let Some(range) = time.within(self.span.first, self.span.last) {
                 rows = rows.filter(range)?;
@@ -68,11 +78,7 @@ impl Frame<'_> {
         if let Some(filter) = self.filter.clone() {
             rows = rows.filter(filter)?;
         }
-        let figures = self.aggregate(rows)?;
-        match (self.periods, &self.model.time) {
-            (Some(periods), Some(time)) => self.fill(figures, source, time, periods)?.build(),
-            _ => figures.build(),
-        }
+        Ok(rows)
     }
 
     fn key_columns(&self) -> Vec<Expr> {

@@ -9,6 +9,7 @@ mod fill_limit;
 mod frame;
 mod question;
 mod series;
+mod shared;
 
 use std::collections::HashMap;
 
@@ -23,15 +24,17 @@ use self::series::{Along, along, join, own_name};
 use super::definition::TimeGrain;
 use super::error::SemanticError;
 use super::filter::Filter;
-use super::formula::{Leaf, LeafColumns};
+use super::formula::{Figure, Leaf, LeafColumns, Node};
 use super::join::Join;
 use super::model::Model;
-use super::models::Models;
+use super::models::{Metric, Models};
 use super::period::{date, date_of_period, day_instant, interval};
 use super::query::{MetricColumn, MetricColumnRole, MetricQuery, MetricSummary, RegionMode};
 use super::region::{Level, Regions};
 use crate::catalog::{Bilingual, TableName};
 use crate::error::Result;
+
+pub use shared::{ShareKey, SharedPlan};
 
 /// A metric query, planned.
 #[derive(Debug)]
@@ -71,12 +74,10 @@ impl Models {
             Some(mode) => Some(Regions::try_new(session, mode, today)?),
             None => None,
         };
-        let planner = Planner { models: self, question: &question, regions: regions.as_ref(), tables, today, session };
+        let nodes = vec![&question.node];
+        let planner = Planner::of(self, &question, nodes, regions.as_ref(), tables, today, session);
         let plan = planner.plan()?;
-        let is_synthetic =
-            |model: &Model| Ok(model.synthetic || planner.joins(model)?.iter().any(|join| join.synthetic));
-        let models = self.models_under(metric).into_iter().map(|model| is_synthetic(&self.models[model]));
-        let synthetic = models.collect::<Result<Vec<_>>>()?.contains(&true);
+        let synthetic = planner.is_synthetic(metric)?;
         Ok(MetricPlan {
             metric: self.summarize(metric),
             regions: question.regions,
@@ -91,6 +92,9 @@ impl Models {
 struct Planner<'a> {
     models: &'a Models,
     question: &'a Question<'a>,
+    /// What is computed over the question's groups and periods: the figure that it asks for, and those of other metrics that
+    /// ask for the same.
+    nodes: Vec<&'a Node>,
     regions: Option<&'a Regions>,
     tables: &'a HashMap<TableName, LogicalPlan>,
     today: NaiveDate,
@@ -106,14 +110,33 @@ struct Base {
     span: Span,
 }
 
-impl Planner<'_> {
-    fn plan(&self) -> Result<LogicalPlan> {
-        let mut leaves: Vec<&Leaf> = Vec::new();
-        for leaf in self.question.node.leaves() {
-            if !leaves.contains(&leaf) {
-                leaves.push(leaf);
+impl<'a> Planner<'a> {
+    #[allow(clippy::too_many_arguments, reason = "all that a plan depends on")]
+    fn of(
+        models: &'a Models,
+        question: &'a Question<'a>,
+        nodes: Vec<&'a Node>,
+        regions: Option<&'a Regions>,
+        tables: &'a HashMap<TableName, LogicalPlan>,
+        today: NaiveDate,
+        session: &'a SessionState,
+    ) -> Self {
+        Self { models, question, nodes, regions, tables, today, session }
+    }
+
+    /// Whether any table that the question reads was made by a generator.
+    fn is_synthetic(&self, metric: &Metric) -> Result<bool> {
+        for model in self.models.models_under(metric) {
+            let model = &self.models.models[model];
+            if model.synthetic || self.joins(model)?.iter().any(|join| join.synthetic) {
+                return Ok(true);
             }
         }
+        Ok(false)
+    }
+
+    fn plan(&self) -> Result<LogicalPlan> {
+        let leaves = self.leaves();
         let bases = self.bases(&leaves)?;
         let mut distinct: Vec<&Base> = Vec::new();
         for base in &bases {
@@ -124,6 +147,17 @@ impl Planner<'_> {
         let frames = self.frames(&distinct)?;
         let names: Vec<_> = bases.iter().map(|base| base_name(&distinct, base)).collect();
         self.answer(&leaves, &names, frames).map_err(|source| self.plan_error(source).into())
+    }
+
+    /// The measures under all figures, each once.
+    fn leaves(&self) -> Vec<&Leaf> {
+        let mut leaves: Vec<&Leaf> = Vec::new();
+        for leaf in self.nodes.iter().flat_map(|node| node.leaves()) {
+            if !leaves.contains(&leaf) {
+                leaves.push(leaf);
+            }
+        }
+        leaves
     }
 
     fn plan_error(&self, source: DataFusionError) -> SemanticError {
@@ -166,11 +200,15 @@ impl Planner<'_> {
     }
 
     fn frame(&self, bases: &[&Base], names: &[String]) -> Result<LogicalPlan> {
+        Ok(self.frame_of(bases, names)?.plan().map_err(|source| self.plan_error(source))?)
+    }
+
+    fn frame_of(&self, bases: &[&Base], names: &[String]) -> Result<Frame<'_>> {
         let Base { model, stock, span, .. } = bases[0];
         let model = &self.models.models[*model];
         let joins = self.joins(model)?.into_iter();
         let joins = joins.map(|join| Ok((join, self.table(&join.table)?.clone()))).collect::<Result<_>>()?;
-        let frame = Frame {
+        Ok(Frame {
             model,
             table: self.table(&model.table)?.clone(),
             joins,
@@ -180,8 +218,7 @@ impl Planner<'_> {
             span: *span,
             stock: *stock,
             measures: bases.iter().zip(names).map(|(b, name)| (&model.measures[&b.measure], name.clone())).collect(),
-        };
-        Ok(frame.plan().map_err(|source| self.plan_error(source))?)
+        })
     }
 
     fn table(&self, name: &TableName) -> Result<&LogicalPlan> {
@@ -261,16 +298,17 @@ impl Planner<'_> {
             rows = rows.filter(column(PERIOD).gt_eq(first))?;
         }
         let place = |leaf: &Leaf| leaves.iter().position(|known| *known == leaf).unwrap_or(leaves.len());
-        let figure = question.node.figure(&|leaf| {
+        let columns = |leaf: &Leaf| {
             let name = leaf_name(place(leaf));
             let own = if question.periods.is_some() { own_name(&name) } else { name.clone() };
             LeafColumns { value: column(&name), own: column(&own) }
-        })?;
-        self.finish(rows, figure.value, figure.reason)
+        };
+        let figures = self.nodes.iter().map(|node| node.figure(&columns));
+        self.finish(rows, figures.collect::<Result<_, _>>()?)
     }
 
     /// Projects, sorts, and gives the columns their public names.
-    fn finish(&self, rows: LogicalPlanBuilder, value: Expr, reason: Expr) -> Result<LogicalPlan, DataFusionError> {
+    fn finish(&self, rows: LogicalPlanBuilder, figures: Vec<Figure>) -> Result<LogicalPlan, DataFusionError> {
         let question = self.question;
         // Internal names, in the order that `Question::order` counts by.
         let mut sortable: Vec<String> = question.periods.iter().map(|_| PERIOD.to_owned()).collect();
@@ -282,8 +320,11 @@ impl Planner<'_> {
                 sortable.push(label_name(at));
             }
         }
-        columns.extend([value.alias("value"), reason.alias("reason")]);
-        sortable.push("value".into());
+        let names = figure_names(figures.len());
+        for (figure, (value, reason)) in figures.into_iter().zip(&names) {
+            columns.extend([figure.value.alias(value), figure.reason.alias(reason)]);
+        }
+        sortable.extend(names.first().map(|(value, _)| value.clone()));
         let sorts = question.order.iter().map(|(at, ascending)| column(&sortable[*at]).sort(*ascending, false));
         let mut rows = rows.project(columns)?;
         // One row needs no order, and the optimizer stumbles over a sort of it.
@@ -295,7 +336,7 @@ impl Planner<'_> {
             public.push(column(&key_name(at)).alias(&key.name));
             public.extend(key.label().map(|label| column(&label_name(at)).alias(label)));
         }
-        public.extend([column("value"), column("reason")]);
+        public.extend(names.iter().flat_map(|(value, reason)| [column(value), column(reason)]));
         rows.project(public)?.build()
     }
 
@@ -310,6 +351,14 @@ impl Planner<'_> {
                 _ => column(PERIOD) + lit(periods.step()) - lit(interval(0, 1, 0)),
             },
         }
+    }
+}
+
+/// The names of the columns of each of so many figures.
+fn figure_names(count: usize) -> Vec<(String, String)> {
+    match count {
+        1 => vec![("value".into(), "reason".into())],
+        _ => (0..count).map(|at| (format!("value_{at}"), format!("reason_{at}"))).collect(),
     }
 }
 

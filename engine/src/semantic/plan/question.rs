@@ -52,8 +52,8 @@ impl Key {
 }
 
 /// Days whose rows count, both inclusive.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub(super) struct Span {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(in crate::semantic) struct Span {
     pub(super) first: Option<NaiveDate>,
     pub(super) last: Option<NaiveDate>,
 }

@@ -1,19 +1,39 @@
 //! `/v1/metrics`: the published figures.
 
+mod body;
+mod entry;
+mod origins;
+mod provenance;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::http::header::IF_NONE_MATCH;
+use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
-use xiangyun_engine::Result;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use xiangyun_engine::query::Depth;
 use xiangyun_engine::semantic::{MetricAnswer, MetricQuery, RegionMode};
+use xiangyun_engine::{Error, ErrorKind, Result};
 
 use crate::auth::Caller;
 use crate::error::ApiError;
-use crate::openapi::{JsonParams, MetricList, MetricParams, MetricReply, Reading, Rows, RowsParams, Store, Usual};
+use crate::openapi::{
+    DepthParams, ExplainParams, JsonParams, Known, MetricList, MetricParams, MetricReply, Reading, Rows, RowsParams,
+    Store, Usual,
+};
 use crate::params::Params;
-use crate::reply::{self, ReplyFormat};
+use crate::reply::{self, Freshness, ReplyFormat};
 use crate::state::AppState;
+
+pub(super) use entry::{Asked, answer_all};
+pub(super) use provenance::run_links;
+
+/// The paths below `/v1/metrics`.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list, body::ask_many)).routes(routes!(answer)).routes(routes!(origins::origins))
+}
 
 #[utoipa::path(
     get,
@@ -42,8 +62,8 @@ pub(super) async fn list(
     tag = "metrics",
     operation_id = "ask_metric",
     summary = "Asks a metric",
-    params(("name" = String, Path, description = "The metric"), MetricParams, RowsParams),
-    responses(Rows<MetricReply>, Usual, Store, Reading),
+    params(("name" = String, Path, description = "The metric"), MetricParams, ExplainParams, DepthParams, RowsParams),
+    responses(Rows<MetricReply>, Known, Usual, Store, Reading),
     extensions(("x-zh" = json!("查询指标")))
 )]
 pub(super) async fn answer(
@@ -55,10 +75,44 @@ pub(super) async fn answer(
 ) -> Result<Response, ApiError> {
     let format = ReplyFormat::choose(&mut params, &headers)?;
     let query = metric_query(name, &mut params)?;
+    let (depth, explain) = (depth(&mut params)?, flag(&mut params, "explain")?);
     params.finish()?;
-    let answer = state.engine.query_as(principal).metric(query).await?;
-    let head = head(&answer);
-    reply::rows(answer.result, head, format).await
+    let context = state.engine.query_as(principal);
+    let pins = context.pin_metrics([query.metric.as_str()]).await;
+    if explain {
+        if !format.is_json() {
+            return Err(reply::not_acceptable_here("an explanation is answered in application/json"));
+        }
+        return Ok(Json(context.explain_metric(&pins, &query).await?).into_response());
+    }
+    let asked = context.prepare_metric(&pins, query).await?;
+    // What is told of the tables changes with the day.
+    let told_of = format!("{depth:?}.{}", state.engine.clock().today());
+    let freshness = Freshness::of(asked.prepared(), &format, &told_of);
+    if let Some(known) = freshness.known(asked.prepared(), headers.get(IF_NONE_MATCH)) {
+        asked.unchanged();
+        return Ok(known);
+    }
+    let answer = asked.run().await?;
+    let mut head = head(&answer);
+    if format.is_json() && depth != Depth::None {
+        let told = context.provenance(&pins, &answer.result.tables, depth).await;
+        head.insert("provenance".into(), provenance::told(&told, answer.metric.name.as_str()));
+    }
+    let mut response = reply::rows(answer.result, head, format).await?;
+    freshness.mark(&mut response);
+    Ok(response)
+}
+
+/// `provenance=full|summary|none`.
+pub(super) fn depth(params: &mut Params) -> Result<Depth> {
+    let expected = "full, summary or none";
+    Ok(params.parsed("provenance", expected)?.unwrap_or(Depth::Summary))
+}
+
+/// Whether the parameter is `true`.
+fn flag(params: &mut Params, name: &'static str) -> Result<bool> {
+    Ok(params.parsed(name, "true or false")?.unwrap_or(false))
 }
 
 fn metric_query(metric: String, params: &mut Params) -> Result<MetricQuery> {
@@ -88,4 +142,9 @@ pub fn head(answer: &MetricAnswer) -> Map<String, Value> {
         ("columns", json!(answer.columns)),
     ];
     members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// A fault of the request's body.
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidInput, message)
 }
