@@ -64,8 +64,11 @@ impl Params {
         let Some((name, _)) = self.given.first() else { return Ok(()) };
         let suggestion = nearest(name, self.known.iter().map(String::as_str));
         let suggestion = suggestion.map(|known| format!(", did you mean `{known}`?")).unwrap_or_default();
-        Err(Error::new(ErrorKind::InvalidInput, format!("unknown parameter `{name}`{suggestion}"))
-            .with_hint(format!("known parameters here: {}", self.known.join(", "))))
+        let hint = match self.known.is_empty() {
+            true => "no parameters are known here".to_owned(),
+            false => format!("known parameters here: {}", self.known.join(", ")),
+        };
+        Err(Error::new(ErrorKind::InvalidInput, format!("unknown parameter `{name}`{suggestion}")).with_hint(hint))
     }
 
     fn all(&mut self, name: &str) -> Vec<String> {

@@ -105,7 +105,8 @@ async fn operations_are_named_once_described_and_have_problems_of_one_shape() {
         }
         for (status, response) in operation["responses"].as_object().unwrap() {
             assert!(response["headers"]["x-request-id"].is_object(), "{method} {path} {status}");
-            if !status.starts_with('2') {
+            // A reply that says that nothing changed has no body.
+            if !status.starts_with('2') && status != "304" {
                 let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
                 assert_eq!(*schema, "#/components/schemas/Problem", "{method} {path} {status}");
             }
@@ -175,6 +176,11 @@ async fn real_replies_have_the_shape_that_is_told() {
         let reply = lake.get(&address).await;
         check(&document, &document["paths"][path]["get"], &reply, &address);
     }
+    let reply = lake.get(&format!("/v1/query?sql={sql}")).await;
+    let known = Request::get(format!("/v1/query?sql={sql}")).header("if-none-match", reply.header("etag"));
+    let unchanged = lake.send(known.body(Body::empty()).unwrap()).await;
+    assert_eq!(unchanged.status, StatusCode::NOT_MODIFIED);
+    check(&document, &document["paths"]["/v1/query"]["get"], &unchanged, "an answer that is known");
     let reply = pushes::send(&lake, Some("k"), "application/json", pushes::ROW).await;
     let add = &document["paths"]["/v1/tables/{schema}/{table}/rows"]["post"];
     check(&document, add, &reply, "a push");
@@ -183,12 +189,60 @@ async fn real_replies_have_the_shape_that_is_told() {
     check(&document, add, &rejected, "a push with a reject");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn real_replies_about_queries_have_the_shape_that_is_told() {
+    let lake = Lake::open().await;
+    let document = document(&lake).await;
+    let operation = |path: &str, method: &str| document["paths"][path][method].clone();
+    let endless = "SELECT count(*) AS n FROM generate_series(1, 300000) a(x), generate_series(1, 300000) b(y) \
+                   WHERE (x * y) % 7 = 3";
+    for (what, sql, wait, status) in [
+        (
+            "one that succeeds",
+            "SELECT channel, count(*) AS n FROM approvals.cases GROUP BY channel",
+            60,
+            StatusCode::OK,
+        ),
+        ("one that fails", "SELECT 1 / (case_id - 3) AS y FROM approvals.cases", 60, StatusCode::BAD_REQUEST),
+        ("one that goes on", endless, 0, StatusCode::ACCEPTED),
+    ] {
+        let reply = lake.post("/v1/query", &json!({"sql": sql, "wait": wait})).await;
+        assert_eq!(reply.status, status, "{what}: {}", reply.text());
+        check(&document, &operation("/v1/query", "post"), &reply, what);
+        let listed = lake.get("/v1/queries").await;
+        check(&document, &operation("/v1/queries", "get"), &listed, what);
+        let id = listed.json()["queries"][0]["query_id"].as_str().unwrap().to_owned();
+        // The second time its result is gone.
+        for _ in 0..2 {
+            for part in ["", "/result", "/profile"] {
+                let reply = lake.get(&format!("/v1/queries/{id}{part}")).await;
+                check(&document, &operation(&format!("/v1/queries/{{id}}{part}"), "get"), &reply, what);
+            }
+            let taken_back = lake.send(Request::delete(format!("/v1/queries/{id}")).body(Body::empty()).unwrap()).await;
+            check(&document, &operation("/v1/queries/{id}", "delete"), &taken_back, what);
+            let ended = lake.get(&format!("/v1/queries/{id}?wait=60")).await;
+            check(&document, &operation("/v1/queries/{id}", "get"), &ended, what);
+        }
+        let gone = lake.get(&format!("/v1/queries/{id}/result")).await;
+        check(&document, &operation("/v1/queries/{id}/result", "get"), &gone, what);
+    }
+    let unknown = lake.get("/v1/queries/00000000-0000-0000-0000-000000000000").await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+    check(&document, &operation("/v1/queries/{id}", "get"), &unknown, "one that there is not");
+}
+
 /// The reply's status, media type and body are those of the operation.
 fn check(document: &Value, operation: &Value, reply: &crate::lake::Reply, what: &str) {
     let response = &operation["responses"][reply.status.as_str()];
     assert!(response.is_object(), "{what}: {} is not documented", reply.status);
-    for header in response["headers"].as_object().unwrap().keys().filter(|name| *name != "content-disposition") {
-        assert_ne!(reply.header(header), "", "{what}: {header}");
+    // Of files, and of answers that depend on nothing but tables.
+    let not_always = ["content-disposition", "etag"];
+    for header in response["headers"].as_object().unwrap().keys().filter(|name| !not_always.contains(&name.as_str())) {
+        assert!(reply.headers.contains_key(header), "{what}: {header}");
+    }
+    if response["content"].is_null() {
+        assert!(reply.body.is_empty(), "{what}: {}", reply.text());
+        return;
     }
     let schema = &response["content"][reply.header("content-type")]["schema"];
     assert!(schema.is_object(), "{what}: {} is not documented", reply.header("content-type"));
@@ -206,6 +260,7 @@ fn faults(document: &Value, schema: &Value, value: &Value, at: &str) -> Vec<Stri
     let kind = match value {
         Value::Null => "null",
         Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
         Value::Number(_) => "integer",
         Value::String(_) => "string",
         Value::Array(_) => "array",
@@ -216,7 +271,8 @@ fn faults(document: &Value, schema: &Value, value: &Value, at: &str) -> Vec<Stri
         Value::String(name) => vec![name.as_str()],
         _ => vec![],
     };
-    if !types.is_empty() && !types.contains(&kind) {
+    let is_told = types.contains(&kind) || (kind == "integer" && types.contains(&"number"));
+    if !types.is_empty() && !is_told {
         return vec![format!("{at} is {kind} and not {types:?}")];
     }
     if let (Some(values), false) = (schema["enum"].as_array(), value.is_null())
@@ -231,7 +287,11 @@ fn faults(document: &Value, schema: &Value, value: &Value, at: &str) -> Vec<Stri
     let (mut properties, mut required) = (BTreeMap::new(), BTreeSet::new());
     gather(document, schema, &mut properties, &mut required);
     if properties.is_empty() {
-        return Vec::new();
+        let any = &schema["additionalProperties"];
+        return members
+            .iter()
+            .flat_map(|(name, value)| faults(document, any, value, &format!("{at}.{name}")))
+            .collect();
     }
     let missing =
         required.iter().filter(|name| !members.contains_key(**name)).map(|name| format!("{at}.{name} is missing"));
