@@ -104,7 +104,7 @@ async fn a_request_without_sense_is_refused_as_a_whole() {
         (json!({"queries": [{"metric": "cases", "limit": 0}]}), "`limit` of query 1 is 0"),
         (json!({"queries": vec![json!({"metric": "cases", "limit": 10_000}); 11]}), "110000 rows together"),
         (json!({"queries": [{"metric": "cases", "wher": "x"}]}), "wher"),
-        (json!({"queries": [{"metric": "cases", "grain": "week"}]}), "week"),
+        (json!({"queries": [{"metric": "cases", "grain": "fortnight"}]}), "fortnight"),
     ] {
         let reply = lake.post("/v1/metrics", &body).await;
         assert!(reply.status.is_client_error(), "{}", reply.text());

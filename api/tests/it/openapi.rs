@@ -22,7 +22,7 @@ async fn document(lake: &Lake) -> Value {
 fn operations(document: &Value) -> BTreeMap<(String, String), &Value> {
     let mut found = BTreeMap::new();
     for (path, item) in document["paths"].as_object().unwrap() {
-        let named = path.strip_prefix("/v1/metrics/").is_some_and(|name| name != "{name}");
+        let named = path.strip_prefix("/v1/metrics/").is_some_and(|name| !name.starts_with("{name}"));
         for (method, operation) in item.as_object().unwrap().iter().filter(|_| !named) {
             found.insert((path.clone(), method.clone()), operation);
         }
@@ -81,8 +81,8 @@ async fn every_parameter_that_a_handler_knows_is_described() {
             assert!(operation["parameters"].is_null(), "{method} {path}: {body}");
             continue;
         };
-        let known: BTreeSet<_> = known.split(", ").collect();
-        let parameters = operation["parameters"].as_array().unwrap().iter();
+        let known: BTreeSet<_> = known.split(", ").filter(|name| !name.is_empty()).collect();
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
         let described: BTreeSet<_> =
             parameters.filter(|p| p["in"] == "query").map(|p| p["name"].as_str().unwrap()).collect();
         assert_eq!(described, known, "{method} {path}");
@@ -126,7 +126,7 @@ async fn the_document_is_as_it_was_reviewed() {
     let lake = Lake::open().await;
     let mut document = document(&lake).await;
     let paths = document["paths"].as_object_mut().unwrap();
-    paths.retain(|path, _| path == "/v1/metrics/{name}" || !path.starts_with("/v1/metrics/"));
+    paths.retain(|path, _| path.starts_with("/v1/metrics/{name}") || !path.starts_with("/v1/metrics/"));
     document["info"]["version"] = json!("[version]");
     insta::assert_snapshot!(serde_json::to_string_pretty(&document).unwrap());
 }

@@ -1,8 +1,8 @@
 //! The memory of one query within the memory of all.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
@@ -15,6 +15,8 @@ pub(crate) struct QueryPool {
     shared: Arc<dyn MemoryPool>,
     used: AtomicUsize,
     peak: AtomicUsize,
+    /// Why an operator was told that there is no more, the first time.
+    denied: OnceLock<String>,
     /// 0: no limit but the pool's.
     limit: usize,
     setting: &'static str,
@@ -23,12 +25,25 @@ pub(crate) struct QueryPool {
 impl QueryPool {
     /// Within `shared`; `setting` is the limit's name.
     pub(crate) fn new(shared: Arc<dyn MemoryPool>, limit: usize, setting: &'static str) -> Self {
-        Self { shared, used: AtomicUsize::new(0), peak: AtomicUsize::new(0), limit, setting }
+        let (used, peak) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { shared, used, peak, denied: OnceLock::new(), limit, setting }
     }
 
     /// Bytes that were held at once, at the most.
     pub(crate) fn peak(&self) -> usize {
         self.peak.load(Ordering::Relaxed)
+    }
+
+    /// Why an operator was told that there is no more memory, where one was.
+    pub(crate) fn denied(&self) -> Option<&str> {
+        self.denied.get().map(String::as_str)
+    }
+
+    fn deny(&self, message: String) -> DataFusionError {
+        let error = DataFusionError::ResourcesExhausted(message.clone());
+        // Only the first is of interest.
+        let _ = self.denied.set(message);
+        error
     }
 
     fn grown(&self, additional: usize) {
@@ -75,13 +90,15 @@ impl MemoryPool for QueryPool {
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         if self.limit > 0 && self.used.load(Ordering::Relaxed).saturating_add(additional) > self.limit {
             let who = reservation.consumer().name();
-            let message = format!(
-                "the query would hold more than {} bytes in memory, for {who} (`{}`)",
-                self.limit, self.setting
-            );
-            return Err(DataFusionError::ResourcesExhausted(message));
+            let limit = self.limit;
+            let message =
+                format!("the query would hold more than {limit} bytes in memory, for {who} (`{}`)", self.setting);
+            return Err(self.deny(message));
         }
-        self.shared.try_grow(reservation, additional)?;
+        self.shared.try_grow(reservation, additional).map_err(|error| match error {
+            DataFusionError::ResourcesExhausted(message) => self.deny(message),
+            other => other,
+        })?;
         self.grown(additional);
         Ok(())
     }
@@ -110,6 +127,7 @@ mod tests {
         let held = MemoryConsumer::new("sort").register(&pool);
         held.try_grow(50).unwrap();
         let message = held.try_grow(20).unwrap_err().to_string();
+        assert!(own.denied().unwrap().contains("more than 60 bytes"));
         assert!(message.contains("more than 60 bytes") && message.contains("limits.analyst_memory_bytes"), "{message}");
         let others = MemoryConsumer::new("others").register(&shared);
         others.try_grow(45).unwrap();

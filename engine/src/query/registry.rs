@@ -183,6 +183,11 @@ impl Entry {
         course.tables = tables;
     }
 
+    /// Why an operator was told that there is no more memory, where one was.
+    pub(super) fn denied(&self) -> Option<String> {
+        self.course().pool.as_ref()?.denied().map(str::to_owned)
+    }
+
     /// What was read so far.
     pub(super) fn scanned(&self) -> Scanned {
         let course = self.course();

@@ -342,6 +342,11 @@ impl Rows {
     }
 
     fn fail(&mut self, error: Error) -> Poll<Option<Result<RecordBatch>>> {
+        // An operator that others wait for may fall over when one of them has failed for want of memory.
+        let error = match (error.kind(), self.ticket.entry.denied()) {
+            (ErrorKind::Internal, Some(denied)) => from_datafusion(&DataFusionError::ResourcesExhausted(denied)),
+            _ => error,
+        };
         self.end(outcome_of(&error), Some(&error));
         Poll::Ready(Some(Err(error)))
     }

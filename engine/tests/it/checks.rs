@@ -144,9 +144,9 @@ async fn a_dashboard_is_held_against_its_metrics() {
             "\"chanel\"",
         ),
         (
-            tile("metric = \"cases\"\nrange = { last = \"12 weeks\" }"),
-            "`12 weeks` is not a number of periods",
-            "write as in `12 months`: 1 to 10000 days, months, quarters or years",
+            tile("metric = \"cases\"\nrange = { last = \"12 hours\" }"),
+            "`12 hours` is not a number of periods",
+            "write as in `12 months`: 1 to 10000 days, weeks, months, quarters or years",
             "range",
         ),
         (format!("{good}{good}"), "two tiles are called `t`", "", "\"t\""),
