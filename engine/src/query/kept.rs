@@ -278,15 +278,12 @@ async fn keep(kept: Arc<Kept>, query: Arc<Query>, prepared: Prepared) {
     let id = query.entry.id;
     {
         let mut work = std::pin::pin!(run(&kept, &query, prepared));
-        loop {
-            tokio::select! {
-                () = &mut work => break,
-                () = query.is_left(kept.limits.lease) => {
-                    query.entry.cancel();
-                    // It ends by itself now.
-                    work.as_mut().await;
-                    break;
-                }
+        tokio::select! {
+            () = &mut work => {}
+            () = query.is_left(kept.limits.lease) => {
+                query.entry.cancel();
+                // It ends by itself now.
+                work.as_mut().await;
             }
         }
     }

@@ -73,7 +73,8 @@ impl QueryContext {
     /// it, each with the nearest name or what to give instead.
     pub async fn metric(&self, query: MetricQuery) -> Result<MetricAnswer> {
         let pins = self.pin_metrics([query.metric.as_str()]).await;
-        self.metric_in(&pins, query).await
+        // Planning holds much until it is done.
+        Box::pin(self.metric_in(&pins, query)).await
     }
 
     /// As [`Self::metric`], with the tables at the versions that `pins` holds.
