@@ -21,8 +21,8 @@ pub(crate) use params::{
 };
 pub(crate) use responses::{Body, Changed, Counting, Gone, Known, Missing, Pushed, Reading, Ready, Rows, Store, Usual};
 pub(crate) use schemas::{
-    Health, MetricList, MetricReply, PageReply, PushReply, QueryInfo, QueryList, QueryProfile, QueryReply, TableDetail,
-    TableList,
+    AsOf, Health, MetricList, MetricReply, PageReply, PushReply, QueryInfo, QueryList, QueryProfile, QueryReply,
+    TableDetail, TableList,
 };
 
 use crate::error::Problem;

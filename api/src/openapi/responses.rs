@@ -144,7 +144,7 @@ fn meaning(status: u16) -> String {
         400 => "The request or its SQL is malformed, or a parameter is not known here",
         401 => "No token, or an unknown one",
         403 => "The caller may not do this",
-        404 => "There is no such table or metric, or the caller may not see it",
+        404 => "There is no such table, version, metric or query, or the caller may not see it",
         406 => "No reply in this format",
         408 => "The body came too slowly",
         410 => "It is no longer kept",

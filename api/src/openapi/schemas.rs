@@ -65,6 +65,16 @@ pub(crate) struct QueryReply {
     truncated: bool,
 }
 
+/// Which versions of the tables a statement reads.
+#[derive(ToSchema)]
+#[serde(untagged)]
+pub(crate) enum AsOf {
+    /// Those that were the newest at this time.
+    Time(DateTime<Utc>),
+    /// These, by table; the newest ones of tables that are not named.
+    Versions(HashMap<String, u64>),
+}
+
 /// Where a query is.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]

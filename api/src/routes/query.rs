@@ -46,7 +46,7 @@ pub(super) struct QueryBody {
     limit: Option<usize>,
     /// Which versions of the tables are read: a time, or versions by table.
     #[serde(default)]
-    #[schema(value_type = Object, example = json!({"approvals.cases": 12}))]
+    #[schema(value_type = Option<openapi::AsOf>)]
     as_of: AsOf,
     /// An id of the caller's choice.
     query_id: Option<Uuid>,
