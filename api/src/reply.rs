@@ -163,11 +163,6 @@ impl Freshness {
     }
 }
 
-/// What has one form is asked for in another.
-pub(crate) fn not_acceptable_here(why: &str) -> ApiError {
-    ApiError::http(StatusCode::NOT_ACCEPTABLE, why)
-}
-
 fn not_acceptable(asked: &str) -> ApiError {
     let offered: Vec<_> = Format::ALL.iter().map(|format| format!("{} ({format})", format.media_type())).collect();
     ApiError::http(StatusCode::NOT_ACCEPTABLE, format!("no reply in the format `{asked}`"))

@@ -21,7 +21,7 @@ pub(crate) use params::{
 };
 pub(crate) use responses::{Body, Changed, Counting, Gone, Known, Missing, Pushed, Reading, Ready, Rows, Store, Usual};
 pub(crate) use schemas::{
-    AsOf, Health, MetricList, MetricReply, PageReply, PushReply, QueryInfo, QueryList, QueryProfile, QueryReply,
+    AsOf, Health, MetricAnswer, MetricList, PageReply, PushReply, QueryInfo, QueryList, QueryProfile, QueryReply,
     TableDetail, TableList,
 };
 
@@ -43,7 +43,7 @@ const BEARER: &str = "bearer";
         (name = "tables", description = "The catalogue, and rows of tables. 数据表"),
         (name = "service", description = "The server itself. 服务"),
     ),
-    components(schemas(Problem<'static>, QueryReply, PageReply, MetricReply, PushReply)),
+    components(schemas(Problem<'static>, QueryReply, PageReply, MetricAnswer, PushReply)),
     security(("bearer" = []))
 )]
 struct Base;

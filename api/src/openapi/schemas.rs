@@ -247,8 +247,35 @@ pub(crate) struct MetricReply {
     /// What each column is.
     columns: Vec<MetricColumn>,
     /// The tables under the figures, with their newest runs and how fresh they are; not with `provenance=none`.
-    #[schema(value_type = Object, nullable = false)]
+    #[schema(value_type = Object, required = false)]
     provenance: Option<Value>,
+}
+
+/// Figures, or with `explain=true` what would be run for them.
+#[derive(ToSchema)]
+#[serde(untagged)]
+pub(crate) enum MetricAnswer {
+    /// Figures.
+    Figures(MetricReply),
+    /// What would be run.
+    Explanation(MetricExplanation),
+}
+
+/// What a question to a metric would run.
+#[derive(ToSchema)]
+pub(crate) struct MetricExplanation {
+    /// The metric, with its definition.
+    metric: MetricSummary,
+    /// The tables it would read, each at one version.
+    tables: Vec<TableVersion>,
+    /// A statement that gives the same figures; none where the plan has no form in SQL.
+    sql: Option<String>,
+    /// Why there is no statement.
+    sql_missing: Option<String>,
+    /// The logical plan.
+    logical_plan: String,
+    /// The operators that would run.
+    physical_plan: String,
 }
 
 /// Length of a period.

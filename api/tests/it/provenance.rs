@@ -114,5 +114,5 @@ async fn an_explanation_runs_nothing_and_its_sql_gives_the_figures() {
     let both = lake.post("/v1/metrics?explain=true", &both).await.json();
     assert!(both["answers"][0]["explanation"]["sql"].is_string(), "{both}");
     assert_eq!(both["answers"][1]["status"], 404);
-    assert_eq!(lake.get(&format!("{path}&explain=true&format=csv")).await.status, StatusCode::NOT_ACCEPTABLE);
+    assert_eq!(lake.get(&format!("{path}&explain=true&format=csv")).await.status, StatusCode::BAD_REQUEST);
 }

@@ -20,8 +20,8 @@ use xiangyun_engine::{Error, ErrorKind, Result};
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::openapi::{
-    DepthParams, ExplainParams, JsonParams, Known, MetricList, MetricParams, MetricReply, Reading, Rows, RowsParams,
-    Store, Usual,
+    self, DepthParams, ExplainParams, JsonParams, Known, MetricList, MetricParams, Reading, Rows, RowsParams, Store,
+    Usual,
 };
 use crate::params::Params;
 use crate::reply::{self, Freshness, ReplyFormat};
@@ -63,7 +63,7 @@ pub(super) async fn list(
     operation_id = "ask_metric",
     summary = "Asks a metric",
     params(("name" = String, Path, description = "The metric"), MetricParams, ExplainParams, DepthParams, RowsParams),
-    responses(Rows<MetricReply>, Known, Usual, Store, Reading),
+    responses(Rows<openapi::MetricAnswer>, Known, Usual, Store, Reading),
     extensions(("x-zh" = json!("查询指标")))
 )]
 pub(super) async fn answer(
@@ -81,7 +81,7 @@ pub(super) async fn answer(
     let pins = context.pin_metrics([query.metric.as_str()]).await;
     if explain {
         if !format.is_json() {
-            return Err(reply::not_acceptable_here("an explanation is answered in application/json"));
+            return Err(invalid("`explain` is answered in JSON only").with_hint("leave `format` out").into());
         }
         return Ok(Json(context.explain_metric(&pins, &query).await?).into_response());
     }
