@@ -7,8 +7,12 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::metrics::{MetricValue, MetricsSet};
 
-/// Characters of an operator's description.
+/// Characters of an operator's description, and of those of all operators of a plan together.
 const DETAIL_CHARS: usize = 2_000;
+const ALL_DETAIL_CHARS: usize = 32_000;
+/// Operators of a plan that are told of, from the top: profiles of ended queries are kept, and a statement may have
+/// thousands.
+const OPERATORS: usize = 200;
 
 /// What was read from files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -44,22 +48,41 @@ pub struct ProfileNode {
     pub spilled_bytes: u64,
     /// Its other counters, by name.
     pub counters: BTreeMap<String, u64>,
-    /// The operators that feed it.
+    /// The operators that feed it; of a plan of very many, those near the top.
     pub inputs: Vec<ProfileNode>,
 }
 
 /// The plan as a tree of what was done.
 pub(super) fn profile(plan: &dyn ExecutionPlan) -> ProfileNode {
+    told(plan, &mut Room { operators: OPERATORS - 1, chars: ALL_DETAIL_CHARS })
+}
+
+/// What may still be told of a plan.
+struct Room {
+    operators: usize,
+    chars: usize,
+}
+
+fn told(plan: &dyn ExecutionPlan, room: &mut Room) -> ProfileNode {
     let metrics = plan.metrics().map(|metrics| metrics.aggregate_by_name()).unwrap_or_default();
+    let detail = detail(plan, room);
+    let mut inputs = Vec::new();
+    for input in plan.children() {
+        if room.operators == 0 {
+            break;
+        }
+        room.operators -= 1;
+        inputs.push(told(input.as_ref(), room));
+    }
     let mut node = ProfileNode {
         operator: plan.name().to_owned(),
-        detail: detail(plan),
+        detail,
         rows: metrics.output_rows().unwrap_or(0) as u64,
         time_ms: metrics.elapsed_compute().unwrap_or(0) as f64 / 1e6,
         memory_bytes: 0,
         spilled_bytes: metrics.spilled_bytes().unwrap_or(0) as u64,
         counters: BTreeMap::new(),
-        inputs: plan.children().into_iter().map(|input| profile(input.as_ref())).collect(),
+        inputs,
     };
     for metric in metrics.iter() {
         match metric.value() {
@@ -84,10 +107,10 @@ pub(super) fn profile(plan: &dyn ExecutionPlan) -> ProfileNode {
     node
 }
 
-fn detail(plan: &dyn ExecutionPlan) -> String {
-    let mut text = String::new();
+fn detail(plan: &dyn ExecutionPlan, room: &mut Room) -> String {
     let shown = DisplayableExecutionPlan::new(plan).one_line().to_string();
-    text.extend(shown.trim().chars().take(DETAIL_CHARS));
+    let text: String = shown.trim().chars().take(DETAIL_CHARS.min(room.chars)).collect();
+    room.chars -= text.chars().count();
     text
 }
 

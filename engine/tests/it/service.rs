@@ -106,11 +106,17 @@ async fn queries_beyond_the_slots_wait_and_beyond_the_queue_are_refused() {
     let running = lake.analyst().sql(SqlRequest::new(ENDLESS)).await.unwrap();
     let waiting = tokio::spawn({
         let context = lake.analyst();
-        async move { context.sql(SqlRequest::new("SELECT 1 AS a")).await.unwrap().collect().await.unwrap().len() }
+        async move {
+            // Until it has the place in the queue, which the other one may take first.
+            loop {
+                match context.sql(SqlRequest::new("SELECT 1 AS a")).await {
+                    Ok(result) => break result.collect().await.unwrap().len(),
+                    Err(error) => assert_eq!(error.kind(), ErrorKind::Busy, "{}", error.chain()),
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
     });
-    while lake.analyst().queries().len() < 2 {
-        tokio::task::yield_now().await;
-    }
     // The second waits; a third finds no place as soon as it does.
     let error = loop {
         let third = lake.analyst().prepare_as(SqlRequest::new("SELECT 3 AS a"), None).await.unwrap().run();
@@ -239,6 +245,26 @@ async fn what_was_read_and_done_is_told_by_operator() {
     }
     assert!(operators.contains(&"DataSourceExec") && operators.contains(&"AggregateExec"), "{operators:?}");
     assert_eq!(profile.rows, 1, "{profile:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_profile_of_a_plan_of_very_many_operators_is_bounded() {
+    let lake = Lake::open().await;
+    let context = lake.analyst();
+    let unions =
+        vec!["SELECT channel FROM approvals.cases WHERE case_id <> 'a name of some length'"; 100].join(" UNION ALL ");
+    let result = context.sql(SqlRequest::new(unions)).await.unwrap();
+    let id = result.id;
+    result.collect().await.unwrap();
+    let profile = context.query_profile(id).unwrap().unwrap();
+    let (mut operators, mut chars, mut left) = (0, 0, vec![&profile]);
+    while let Some(node) = left.pop() {
+        operators += 1;
+        chars += node.detail.chars().count();
+        left.extend(&node.inputs);
+    }
+    assert_eq!(operators, 200);
+    assert!((1_000..=32_000).contains(&chars), "{chars}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
