@@ -4,7 +4,7 @@ mod dashboards;
 mod document;
 mod health;
 mod metrics;
-mod page_token;
+mod page;
 mod push;
 mod queries;
 mod query;

@@ -14,6 +14,7 @@ use xiangyun_engine::project::nearest;
 use xiangyun_engine::query::{AsOf, SqlRequest, TableVersion};
 use xiangyun_engine::{Error, ErrorKind, Result};
 
+use super::page::page_rows;
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::openapi::{Changed, PageParams, PageReply, Reading, Rows, RowsParams, Store, Usual};
@@ -49,7 +50,8 @@ pub(super) async fn page(
     mut params: Params,
 ) -> Result<Response, ApiError> {
     let format = ReplyFormat::choose(&mut params, &headers)?;
-    let limit = page_rows(&mut params)?;
+    let limit = page_rows(&mut params, PAGE_ROWS, MAX_PAGE_ROWS)
+        .map_err(|error| error.with_hint("ask /v1/query for more rows at once"))?;
     let (columns, token) = (params.list("columns"), params.text("page")?);
     params.finish()?;
     let name = TableName::try_new(&schema, &table).map_err(Error::from)?;
@@ -63,15 +65,6 @@ pub(super) async fn page(
     let result = context.sql(SqlRequest { as_of, max_rows: Some(limit), ..SqlRequest::new(sql) }).await?;
     let next = SnapshotToken::encode(offset.saturating_add(limit as u64), &result.tables, &select);
     reply::rows(result, Map::from_iter([("next_page".to_owned(), json!(next))]), format).await
-}
-
-fn page_rows(params: &mut Params) -> Result<usize> {
-    let limit = params.parsed("limit", "a whole number")?.unwrap_or(PAGE_ROWS);
-    if (1..=MAX_PAGE_ROWS).contains(&limit) {
-        return Ok(limit);
-    }
-    let message = format!("parameter `limit` is {limit}, and should be from 1 to {MAX_PAGE_ROWS}");
-    Err(Error::new(ErrorKind::InvalidInput, message).with_hint("ask /v1/query for more rows at once"))
 }
 
 /// The statement without its offset: known columns only, each quoted, in an order that no two runs read differently.
@@ -148,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_token_holds_its_offset_and_versions_and_is_bound_to_the_question() {
+    fn a_page_holds_its_offset_and_versions_and_is_bound_to_the_question() {
         let table = TableVersion { name: "a.b".parse().unwrap(), version: 7, committed_at: None };
         let token = SnapshotToken::encode(300, std::slice::from_ref(&table), "SELECT 1");
         let versions = AsOf::Versions(BTreeMap::from([(table.name, 7)]));

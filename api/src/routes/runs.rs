@@ -12,7 +12,7 @@ use xiangyun_engine::query::{ParamValue, SqlRequest};
 use xiangyun_engine::{Error, ErrorKind, QueryContext, Result};
 
 use super::metrics::run_links;
-use super::page_token::PageToken;
+use super::page::{PageToken, page_rows};
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::openapi::{Changed, JsonParams, Missing, PageReply, PartParams, Reading, Rows, RowsParams, Store, Usual};
@@ -83,7 +83,7 @@ pub(super) async fn files(
     mut params: Params,
 ) -> Result<Json<Value>, ApiError> {
     ReplyFormat::only_json(&mut params, &headers)?;
-    let limit = page_rows(&mut params)?;
+    let limit = page_rows(&mut params, PAGE_ROWS, MAX_PAGE_ROWS)?;
     let token = params.text("page")?;
     params.finish()?;
     let offset = token.as_deref().map_or(Ok(0), PageToken::offset)?;
@@ -157,7 +157,7 @@ pub(super) async fn rejected(
     mut params: Params,
 ) -> Result<Response, ApiError> {
     let format = ReplyFormat::choose(&mut params, &headers)?;
-    let limit = page_rows(&mut params)?;
+    let limit = page_rows(&mut params, PAGE_ROWS, MAX_PAGE_ROWS)?;
     let token = params.text("page")?;
     params.finish()?;
     let offset = token.as_deref().map_or(Ok(0), PageToken::offset)?;
@@ -176,13 +176,4 @@ pub(super) async fn rejected(
     let head = [("run_id", json!(run.run_id)), ("rows_rejected", json!(run.rows_rejected)), ("next_page", json!(next))];
     let head: Map<_, _> = head.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     reply::rows(result, head, format).await
-}
-
-fn page_rows(params: &mut Params) -> Result<usize> {
-    let limit = params.parsed("limit", "a whole number")?.unwrap_or(PAGE_ROWS);
-    if (1..=MAX_PAGE_ROWS).contains(&limit) {
-        return Ok(limit);
-    }
-    let message = format!("parameter `limit` is {limit}, and should be from 1 to {MAX_PAGE_ROWS}");
-    Err(Error::new(ErrorKind::InvalidInput, message))
 }

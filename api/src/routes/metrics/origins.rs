@@ -8,14 +8,13 @@ use xiangyun_engine::Result;
 use xiangyun_engine::query::OriginPage;
 use xiangyun_engine::semantic::MetricQuery;
 
-use super::invalid;
 use super::provenance::run_links;
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::openapi::{Changed, JsonParams, OriginParams, Reading, Store, Usual};
 use crate::params::Params;
 use crate::reply::ReplyFormat;
-use crate::routes::page_token::PageToken;
+use crate::routes::page::{PageToken, page_rows};
 use crate::state::AppState;
 
 /// Lines of a page, where the caller does not say.
@@ -47,11 +46,7 @@ pub(in crate::routes) async fn origins(
     mut params: Params,
 ) -> Result<Json<Value>, ApiError> {
     ReplyFormat::only_json(&mut params, &headers)?;
-    let lines = params.parsed("limit", "a whole number")?.unwrap_or(PAGE_LINES);
-    if !(1..=MAX_PAGE_LINES).contains(&lines) {
-        let message = format!("parameter `limit` is {lines}, and should be from 1 to {MAX_PAGE_LINES}");
-        return Err(invalid(message).into());
-    }
+    let lines = page_rows(&mut params, PAGE_LINES, MAX_PAGE_LINES)?;
     let token = params.text("page")?;
     let query = rows_of(name, &mut params)?;
     params.finish()?;

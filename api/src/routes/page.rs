@@ -1,7 +1,19 @@
-//! Tokens of pages: an offset, bound to what was asked and to the versions that answered.
+//! Pages: how many rows one has, and tokens, which are an offset bound to what was asked and to the versions that answered.
 
 use sha2::{Digest, Sha256};
 use xiangyun_engine::{Error, ErrorKind, Result};
+
+use crate::params::Params;
+
+/// The parameter `limit`: `unless_said` without it, and `most` at the most.
+pub(super) fn page_rows(params: &mut Params, unless_said: usize, most: usize) -> Result<usize> {
+    let limit = params.parsed("limit", "a whole number")?.unwrap_or(unless_said);
+    if (1..=most).contains(&limit) {
+        return Ok(limit);
+    }
+    let message = format!("parameter `limit` is {limit}, and should be from 1 to {most}");
+    Err(Error::new(ErrorKind::InvalidInput, message))
+}
 
 /// `<offset>.<binding>`, both in hexadecimal: opaque to callers.
 pub(super) struct PageToken;
