@@ -8,6 +8,7 @@ mod layer;
 mod openapi;
 mod params;
 mod rate;
+mod recall;
 mod reply;
 mod routes;
 mod serve;

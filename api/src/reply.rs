@@ -1,6 +1,7 @@
 //! A query's result as a response: format chosen, first window buffered, the rest streamed.
 
 use std::io;
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, VARY};
@@ -8,21 +9,22 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use futures::{Stream, StreamExt, stream};
 use serde_json::{Map, Value, json};
-use xiangyun_engine::query::{CacheUse, Prepared, QueryResult, TableVersion};
+use xiangyun_engine::query::{CacheUse, Prepared, QueryResult, ReplyPlace, TableVersion};
 use xiangyun_engine::{Error, ErrorKind};
 
 use crate::encode::{EncodeOptions, Encoder, Ending, Format, encoder, end_apart};
 use crate::error::ApiError;
 use crate::params::Params;
+use crate::recall;
 
 /// Bytes of a result that are made before the status line goes out: a failure among them still has its status.
 const FIRST_WINDOW_BYTES: usize = 64 << 10;
 
 pub(crate) const QUERY_ID: HeaderName = HeaderName::from_static("x-xiangyun-query-id");
-const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 /// What a reply depends on beside its address.
 const VARIES: &str = "accept, authorization";
-const TABLES: HeaderName = HeaderName::from_static("x-xiangyun-tables");
+pub(crate) const TABLES: HeaderName = HeaderName::from_static("x-xiangyun-tables");
 
 /// How the caller wants a result.
 #[derive(Debug)]
@@ -118,6 +120,7 @@ fn flag(params: &mut Params, name: &'static str, values: [&str; 2]) -> Result<bo
 }
 
 /// Whether the caller has the answer already.
+#[derive(Clone)]
 pub(crate) struct Freshness {
     etag: Option<HeaderValue>,
 }
@@ -137,6 +140,12 @@ impl Freshness {
 
     /// 304, where the caller has the answer already.
     pub(crate) fn known(&self, prepared: &Prepared, known: Option<&HeaderValue>) -> Option<Response> {
+        let versions = HeaderValue::from_str(&versions_of(prepared.tables())).ok();
+        self.unchanged(known, versions.as_ref())
+    }
+
+    /// As [`Self::known`], of the versions that are named in the header `versions`.
+    pub(crate) fn unchanged(&self, known: Option<&HeaderValue>, versions: Option<&HeaderValue>) -> Option<Response> {
         let (etag, known) = (self.etag.as_ref()?, known?.to_str().ok()?);
         let wanted = etag.to_str().ok()?.trim_start_matches("W/");
         let is_known = known.split(',').map(|tag| tag.trim().trim_start_matches("W/")).any(|tag| tag == wanted);
@@ -145,8 +154,8 @@ impl Freshness {
         }
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
-        if let Ok(versions) = HeaderValue::from_str(&versions_of(prepared.tables())) {
-            response.headers_mut().insert(TABLES, versions);
+        if let Some(versions) = versions {
+            response.headers_mut().insert(TABLES, versions.clone());
         }
         self.mark(&mut response);
         Some(response)
@@ -200,9 +209,35 @@ fn matches_range(range: &str, format: Format) -> bool {
 /// Answers with the rows of `result`; `head` are members of the JSON document in front of them.
 pub(crate) async fn rows(
     result: QueryResult,
-    mut head: Map<String, Value>,
+    head: Map<String, Value>,
     reply: ReplyFormat,
 ) -> Result<Response, ApiError> {
+    Ok(written(result, head, reply).await?.0)
+}
+
+/// As [`rows`], for a reply that others may be given too: it is named by `freshness`, and kept at `place` if it is small.
+pub(crate) async fn rows_to_keep(
+    result: QueryResult,
+    head: Map<String, Value>,
+    reply: ReplyFormat,
+    freshness: Freshness,
+    place: Option<ReplyPlace>,
+) -> Result<Response, ApiError> {
+    let (id, status) = (result.id, Arc::clone(&result.status));
+    let (mut response, whole) = written(result, head, reply).await?;
+    freshness.mark(&mut response);
+    if let (Some(place), Some(body)) = (place, whole) {
+        recall::keep(place, &response, &body, freshness, id, status);
+    }
+    Ok(response)
+}
+
+/// A reply, and its body where all of that is there.
+async fn written(
+    result: QueryResult,
+    mut head: Map<String, Value>,
+    reply: ReplyFormat,
+) -> Result<(Response, Option<Bytes>), ApiError> {
     head.insert("query_id".into(), json!(result.id.to_string()));
     head.insert("tables".into(), json!(result.tables));
     let mut builder = Response::builder()
@@ -215,9 +250,10 @@ pub(crate) async fn rows(
     if !matches!(reply.format, Format::Json | Format::Ndjson) {
         builder = builder.header(CONTENT_DISPOSITION, format!("inline; filename=\"result.{}\"", reply.format));
     }
-    let body = body(result, head, reply).await?;
-    builder
-        .body(body)
+    let (body, whole) = body(result, head, reply).await?;
+    let response = builder.body(body);
+    response
+        .map(|response| (response, whole))
         .map_err(|error| Error::new(ErrorKind::Internal, "cannot build a response").with_source(error).into())
 }
 
@@ -227,7 +263,7 @@ fn versions_of(tables: &[TableVersion]) -> String {
 }
 
 /// What the cache had to do with a reply, as RFC 9211 writes it.
-fn cache_status(used: CacheUse) -> &'static str {
+pub(crate) fn cache_status(used: CacheUse) -> &'static str {
     match used {
         CacheUse::Hit => "xiangyun; hit",
         CacheUse::Miss => "xiangyun; fwd=miss",
@@ -235,7 +271,11 @@ fn cache_status(used: CacheUse) -> &'static str {
     }
 }
 
-async fn body(result: QueryResult, head: Map<String, Value>, reply: ReplyFormat) -> Result<Body, ApiError> {
+async fn body(
+    result: QueryResult,
+    head: Map<String, Value>,
+    reply: ReplyFormat,
+) -> Result<(Body, Option<Bytes>), ApiError> {
     let options = EncodeOptions {
         head,
         native_numbers: reply.native_numbers,
@@ -250,11 +290,14 @@ async fn body(result: QueryResult, head: Map<String, Value>, reply: ReplyFormat)
     while window.len() < FIRST_WINDOW_BYTES {
         match rows.next_chunk().await? {
             Some(chunk) => window.extend_from_slice(&chunk),
-            None => return Ok(Body::from(window)),
+            None => {
+                let whole = Bytes::from(window);
+                return Ok((Body::from(whole.clone()), Some(whole)));
+            }
         }
     }
     let first = stream::once(std::future::ready(Ok(Bytes::from(window))));
-    Ok(Body::from_stream(first.chain(rows.into_stream())))
+    Ok((Body::from_stream(first.chain(rows.into_stream())), None))
 }
 
 /// A result on its way out. Dropping it, as a lost connection does, cancels the query.

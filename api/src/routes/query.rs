@@ -22,6 +22,7 @@ use crate::openapi::{
     self, Body, Changed, Known, QueryReply, Reading, Rows, RowsParams, SqlParams, Store, SubmissionHeader, Usual,
 };
 use crate::params::Params;
+use crate::recall;
 use crate::reply::{self, Freshness, ReplyFormat};
 use crate::state::AppState;
 
@@ -200,13 +201,21 @@ async fn run(
     format: ReplyFormat,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    let prepared = state.engine.query_as(principal).prepare_as(request, query_id).await?;
+    let context = state.engine.query_as(principal);
+    // Who gives a query its id wants that one to run.
+    let is_plain = query_id.is_none() && matches!(request.as_of, AsOf::Now);
+    let question = is_plain.then(|| context.question(&format!("sql {request:?} {format:?}"), request.sql.clone()));
+    if let Some(question) = &question
+        && let Some(reply) = recall::again(&context, question, headers).await?
+    {
+        return Ok(reply);
+    }
+    let prepared = context.prepare_as(request, query_id).await?;
     let freshness = Freshness::of(&prepared, &format, "rows");
     if let Some(known) = freshness.known(&prepared, headers.get(IF_NONE_MATCH)) {
         prepared.unchanged();
         return Ok(known);
     }
-    let mut response = reply::rows(prepared.run().await?, Map::new(), format).await?;
-    freshness.mark(&mut response);
-    Ok(response)
+    let place = question.and_then(|question| prepared.place_of(&question));
+    reply::rows_to_keep(prepared.run().await?, Map::new(), format, freshness, place).await
 }

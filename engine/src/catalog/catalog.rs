@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use datafusion::catalog::TableProvider;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use deltalake::table::state::DeltaTableState;
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
 
 use super::definition::{TableDef, ViewDef};
 use super::drift::{drift, type_name};
@@ -29,8 +31,8 @@ use crate::storage::{Storage, StorageError};
 
 /// The tables as their Delta logs say they are. Cheap to clone.
 ///
-/// Nothing here is state: every snapshot is a cache of the log, brought up to date (one list request) whenever a
-/// query pins its table.
+/// Nothing here is state: every snapshot is a cache of the log, brought up to date (one request, which those who ask at the
+/// same time share) whenever a query pins its table.
 #[derive(Clone)]
 pub struct Catalog {
     inner: Arc<Inner>,
@@ -48,16 +50,26 @@ struct Inner {
 struct Slot {
     log: TableLog,
     state: AsyncMutex<SlotState>,
+    /// How often it was asked for the newest version.
+    asked: AtomicU64,
 }
 
 #[derive(Default)]
 struct SlotState {
     loaded: Option<(DeltaTableState, TableSnapshot)>,
+    /// When the log was last listed.
+    listed: Option<Instant>,
+    /// The question for whose sake it was last brought up to date, or one that came before that began.
+    answered: u64,
     commits: BTreeMap<u64, CommitSummary>,
     /// Earlier versions that were asked for, the latest asked last: a reader who pages asks for the same again.
     past: Vec<TableSnapshot>,
     tally: Option<Tally>,
 }
+
+/// How long the log is not listed again where the commit that would be next is not there: a log that was tidied up far
+/// beyond the version that is kept, or made anew, shows only when it is listed.
+const LISTED_FOR: Duration = Duration::from_secs(5);
 
 /// Earlier versions of a table that are kept.
 const PAST: usize = 4;
@@ -123,8 +135,8 @@ impl Catalog {
     pub async fn pin(&self, name: &TableName) -> Result<PinnedTable> {
         let def = self.inner.project.table(name).map(|document| document.def.clone());
         let slot = self.slot(name);
-        let mut state = slot.state.lock().await;
-        let Some(snapshot) = slot.refresh(&mut state).await? else { return Err(self.absent(name).into()) };
+        let (mut state, snapshot) = slot.newest().await?;
+        let Some(snapshot) = snapshot else { return Err(self.absent(name).into()) };
         let committed_at = slot.commit(&mut state, snapshot.version()).await?.committed_at;
         let (provider, traced) = (snapshot.provider().clone(), snapshot.traced().clone());
         let newest_days = snapshot.newest_days().clone();
@@ -138,8 +150,8 @@ impl Catalog {
     pub async fn pin_version(&self, name: &TableName, version: u64) -> Result<PinnedTable> {
         let def = self.inner.project.table(name).map(|document| document.def.clone());
         let slot = self.slot(name);
-        let mut state = slot.state.lock().await;
-        let Some(newest) = slot.refresh(&mut state).await? else { return Err(self.absent(name).into()) };
+        let (mut state, newest) = slot.newest().await?;
+        let Some(newest) = newest else { return Err(self.absent(name).into()) };
         let snapshot = if newest.version() == version { newest } else { slot.past(&mut state, version).await? };
         let committed_at = slot.commit(&mut state, version).await?.committed_at;
         let (provider, traced) = (snapshot.provider().clone(), snapshot.traced().clone());
@@ -175,6 +187,13 @@ impl Catalog {
         }
     }
 
+    /// Whether nothing was committed to `name` since `version`.
+    pub(crate) async fn is_newest(&self, name: &TableName, version: u64) -> bool {
+        let slot = self.slot(name);
+        let newest = slot.newest().await;
+        matches!(newest, Ok((_, Some(snapshot))) if snapshot.version() == version)
+    }
+
     /// The newest version of one of Xiangyun's own logs (`quarantine`, `runs`); `None` before the first load.
     pub(super) async fn pin_internal(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let log = TableLog::internal(&self.inner.storage, name);
@@ -207,8 +226,7 @@ impl Catalog {
     pub async fn summary(&self, name: &TableName) -> Result<TableSummary> {
         let def = self.inner.project.table(name).map(|document| document.def.clone());
         let slot = self.slot(name);
-        let mut state = slot.state.lock().await;
-        let snapshot = slot.refresh(&mut state).await?;
+        let (mut state, snapshot) = slot.newest().await?;
         if def.is_none() && snapshot.is_none() {
             return Err(self.absent(name).into());
         }
@@ -287,7 +305,7 @@ impl Catalog {
     pub async fn columns(&self, name: &TableName) -> Result<Vec<ColumnDetail>> {
         let def = self.inner.project.table(name).map(|document| document.def.clone());
         let slot = self.slot(name);
-        let snapshot = slot.refresh(&mut *slot.state.lock().await).await?;
+        let (_, snapshot) = slot.newest().await?;
         let schema = match (&snapshot, &def) {
             (Some(snapshot), _) => snapshot.schema().clone(),
             (None, Some(def)) => def.arrow_schema(),
@@ -355,7 +373,7 @@ impl Catalog {
         let mut tables = self.inner.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
             let log = TableLog::of_table(&self.inner.storage, name);
-            Arc::new(Slot { log, state: AsyncMutex::default() })
+            Arc::new(Slot { log, state: AsyncMutex::default(), asked: AtomicU64::new(0) })
         };
         tables.entry(name.clone()).or_insert_with(new).clone()
     }
@@ -383,8 +401,32 @@ pub fn register_store(storage: &Storage, runtime: &RuntimeEnv) -> Result<()> {
 }
 
 impl Slot {
+    /// The cache, and the newest version that there was when this was asked. Those who ask while the log is looked at share
+    /// the next look.
+    async fn newest(&self) -> Result<(AsyncMutexGuard<'_, SlotState>, Option<TableSnapshot>)> {
+        let question = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut state = self.state.lock().await;
+        if state.answered >= question
+            && let Some((_, snapshot)) = &state.loaded
+        {
+            let snapshot = snapshot.clone();
+            return Ok((state, Some(snapshot)));
+        }
+        let answers = self.asked.load(Ordering::SeqCst);
+        let snapshot = self.refresh(&mut state).await?;
+        state.answered = answers;
+        Ok((state, snapshot))
+    }
+
     /// Brings the cache up to the newest commit.
     async fn refresh(&self, state: &mut SlotState) -> Result<Option<TableSnapshot>> {
+        if let Some((_, snapshot)) = &state.loaded
+            && state.listed.is_some_and(|at| at.elapsed() < LISTED_FOR)
+            && !self.log.may_have(snapshot.version() + 1).await
+        {
+            return Ok(Some(snapshot.clone()));
+        }
+        state.listed = Some(Instant::now());
         let loaded = match state.loaded.take() {
             None => self.log.load().await?,
             Some((mut delta, snapshot)) => {

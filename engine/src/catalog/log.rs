@@ -150,6 +150,12 @@ impl TableLog {
         Ok(self.list(None).await?.latest())
     }
 
+    /// Whether `version` was committed, as far as one request tells that lists nothing. Where it fails, listing will say why.
+    pub(crate) async fn may_have(&self, version: u64) -> bool {
+        let found = self.storage.store.head(&self.folder().join(file_name(version))).await;
+        !matches!(found, Err(object_store::Error::NotFound { .. }))
+    }
+
     /// What deltalake noted of the last checkpoint. A hint that is missing, broken or out of reach is none.
     async fn last_checkpoint(&self) -> Option<LastCheckpoint> {
         let path = self.folder().join("_last_checkpoint");

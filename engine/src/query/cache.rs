@@ -1,5 +1,6 @@
 //! Small results, kept in memory for those who ask the same of the same versions. A key covers everything that decides a
-//! result, so nothing is ever removed because it became wrong: a commit makes new keys.
+//! result, so nothing is ever removed because it became wrong: a commit makes new keys. Beside them, and within the same
+//! bound, are whole replies; those are known by their question alone and say themselves which versions they are of.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -10,6 +11,7 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, ready};
 use moka::sync::Cache;
 
+use super::recall::KeptReply;
 use super::result::QueryStatus;
 use crate::error::Result;
 
@@ -39,10 +41,17 @@ pub(crate) struct CachedResult {
     bytes: u32,
 }
 
-/// Results by key, the least used removed first.
+/// What is kept under a key.
+#[derive(Debug, Clone)]
+enum Kept {
+    Result(Arc<CachedResult>),
+    Reply(Arc<KeptReply>),
+}
+
+/// Results and replies by key, the least used removed first.
 #[derive(Debug)]
 pub(crate) struct ResultCache {
-    results: Option<Cache<ResultKey, Arc<CachedResult>>>,
+    kept: Option<Cache<ResultKey, Kept>>,
     largest: u64,
 }
 
@@ -50,19 +59,40 @@ impl ResultCache {
     /// Of so many bytes; 0: none.
     pub(crate) fn new(bytes: u64) -> Self {
         let cache = || {
-            let weigh = |_: &ResultKey, result: &Arc<CachedResult>| result.bytes;
+            let weigh = |_: &ResultKey, kept: &Kept| match kept {
+                Kept::Result(result) => result.bytes,
+                Kept::Reply(reply) => reply.bytes,
+            };
             Cache::builder().max_capacity(bytes).weigher(weigh).build()
         };
-        Self { results: (bytes > 0).then(cache), largest: bytes / LARGEST_PART }
+        Self { kept: (bytes > 0).then(cache), largest: bytes / LARGEST_PART }
     }
 
     pub(crate) fn get(&self, key: &ResultKey) -> Option<Arc<CachedResult>> {
-        self.results.as_ref()?.get(key)
+        match self.kept.as_ref()?.get(key)? {
+            Kept::Result(result) => Some(result),
+            Kept::Reply(_) => None,
+        }
+    }
+
+    /// The reply to a question; whether it still holds is for the caller to see.
+    pub(super) fn reply(&self, question: &ResultKey) -> Option<Arc<KeptReply>> {
+        match self.kept.as_ref()?.get(question)? {
+            Kept::Reply(reply) => Some(reply),
+            Kept::Result(_) => None,
+        }
+    }
+
+    /// Keeps a reply, in place of an earlier one to the same question.
+    pub(super) fn keep_reply(&self, question: ResultKey, reply: KeptReply) {
+        if let Some(kept) = self.kept.as_ref().filter(|_| u64::from(reply.bytes) <= self.largest) {
+            kept.insert(question, Kept::Reply(Arc::new(reply)));
+        }
     }
 
     /// Whether results are kept at all.
     pub(crate) fn is_on(&self) -> bool {
-        self.results.is_some()
+        self.kept.is_some()
     }
 }
 
@@ -111,11 +141,11 @@ pub(crate) fn keeping(
             }
             Some(Err(_)) => kept = None,
             None => {
-                if let (Some(batches), Some(results), true) = (kept.take(), &cache.results, status.is_complete()) {
+                if let (Some(batches), Some(results), true) = (kept.take(), &cache.kept, status.is_complete()) {
                     let bytes = u32::try_from(bytes + 512).unwrap_or(u32::MAX);
                     let truncated = status.is_truncated();
                     let result = CachedResult { schema: Arc::clone(&schema), batches, truncated, bytes };
-                    results.insert(key, Arc::new(result));
+                    results.insert(key, Kept::Result(Arc::new(result)));
                 }
             }
         }

@@ -111,11 +111,11 @@ impl QueryContext {
         lane: Lane,
     ) -> Result<Prepared> {
         match planned {
-            Ok((plan, Scope { versions: tables, is_pinned, .. })) => {
+            Ok((plan, Scope { versions: tables, reached, is_pinned, .. })) => {
                 let key = || prepared::key(&plan, question, &tables, ticket.max_rows(), &self.principal);
                 let key = with_room(|| is_pinned.then(key).flatten());
                 let engine = self.engine.clone();
-                Ok(Prepared { engine, state, plan, tables, ticket, lane, key })
+                Ok(Prepared { engine, state, plan, tables, reached, ticket, lane, key })
             }
             Err(error) => Err(ticket.fail(error)),
         }
@@ -169,7 +169,7 @@ impl QueryContext {
         Resolver { project: self.engine.project(), principal: &self.principal, data, as_of, state }
     }
 
-    fn ticket(&self, statement: String, query_id: Option<Uuid>, max_rows: Option<usize>) -> Result<Ticket> {
+    pub(super) fn ticket(&self, statement: String, query_id: Option<Uuid>, max_rows: Option<usize>) -> Result<Ticket> {
         let record = QueryRecord {
             id: query_id.unwrap_or_else(Uuid::now_v7),
             principal: self.principal.name().to_owned(),

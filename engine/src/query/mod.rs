@@ -4,7 +4,7 @@
 //! reading only), `scope` (names become tables, each pinned to one version, by way of `policy`), `planner` (a logical
 //! plan, parameters bound), `gate` (the plan holds reading nodes only), `prepared` (does the caller, or the `cache`, have
 //! the answer already?), `admission` (a slot of its class), `run` (deadline, limits, stream). `kept` runs statements while
-//! nobody waits.
+//! nobody waits; `recall` gives whole replies again before any of this.
 
 mod admission;
 mod bounds;
@@ -29,6 +29,7 @@ mod pool;
 mod prepared;
 mod profile;
 mod provenance;
+mod recall;
 mod registry;
 mod request;
 mod result;
@@ -59,6 +60,7 @@ pub use origins::{FigureOrigins, FileOrigin, LineOrigin, OriginPage};
 pub use prepared::Prepared;
 pub use profile::{ProfileNode, Scanned};
 pub use provenance::{Depth, Promise, RunMention, TableProvenance};
+pub use recall::{Question, Recalled, ReplyPlace};
 pub(crate) use registry::Registry;
 pub use registry::{QueryFailure, QueryInfo, QueryState};
 pub use request::{AsOf, ParamValue, SqlRequest};

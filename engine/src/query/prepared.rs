@@ -12,9 +12,11 @@ use uuid::Uuid;
 
 use super::cache::{CacheUse, ResultKey, keeping};
 use super::lanes::Lane;
+use super::recall::{Question, ReplyPlace};
 use super::result::{QueryResult, QueryStatus, TableVersion};
 use super::run::{Ticket, replayed, run};
 use super::sink::QueryOutcome;
+use crate::catalog::TableName;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::policy::{self, Principal};
@@ -25,6 +27,7 @@ pub struct Prepared {
     pub(super) state: SessionState,
     pub(super) plan: LogicalPlan,
     pub(super) tables: Vec<TableVersion>,
+    pub(super) reached: Vec<TableName>,
     pub(super) ticket: Ticket,
     pub(super) lane: Lane,
     pub(super) key: Option<ResultKey>,
@@ -47,6 +50,12 @@ impl Prepared {
         Some(self.key?.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
+    /// Where the reply to `question`, which is this one, may be kept; none where it depends on more than tables.
+    pub fn place_of(&self, question: &Question) -> Option<ReplyPlace> {
+        self.key.filter(|_| self.engine.cache().is_on())?;
+        Some(ReplyPlace::new(Arc::clone(self.engine.cache()), question, self.tables.clone(), self.reached.clone()))
+    }
+
     /// Ends the query: the caller has the answer already.
     pub fn unchanged(mut self) {
         self.ticket.close(0, QueryOutcome::Unchanged, None);
@@ -57,7 +66,7 @@ impl Prepared {
     /// # Errors
     /// `Busy` where too many wait for a slot of the class; `LimitExceeded` for limits.
     pub async fn run(self) -> Result<QueryResult> {
-        let Self { engine, state, plan, tables, ticket, lane, key } = self;
+        let Self { engine, state, plan, tables, ticket, lane, key, .. } = self;
         let cache = engine.cache();
         let Some(key) = key.filter(|_| cache.is_on()) else {
             return run(&engine, &state, plan, tables, ticket, lane).await;

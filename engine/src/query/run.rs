@@ -92,6 +92,14 @@ impl Ticket {
         self.max_rows
     }
 
+    /// What its rows are counted by, and the versions that are read.
+    pub(crate) fn answers_with(&mut self, status: Arc<QueryStatus>, tables: &[TableVersion]) {
+        if let Some(record) = &mut self.record {
+            record.tables = tables.to_vec();
+        }
+        self.entry.hands_out(status, tables.to_vec());
+    }
+
     /// What is known of the query.
     pub(crate) fn entry(&self) -> &Arc<Entry> {
         &self.entry
@@ -213,10 +221,7 @@ fn handed_out(
     status: Arc<QueryStatus>,
     rows: impl FnOnce(Ticket, Arc<QueryStatus>) -> BoxStream<'static, Result<RecordBatch>>,
 ) -> QueryResult {
-    if let Some(record) = &mut ticket.record {
-        record.tables.clone_from(&tables);
-    }
-    ticket.entry.hands_out(Arc::clone(&status), tables.clone());
+    ticket.answers_with(Arc::clone(&status), &tables);
     let id = ticket.id();
     let batches = rows(ticket, Arc::clone(&status));
     QueryResult { id, schema, tables, status, cache: CacheUse::Bypass, batches }

@@ -120,13 +120,21 @@ pub(crate) struct Scope {
     pub(crate) traced: Sources,
     /// Tables with a version, in the order of their names.
     pub(crate) versions: Vec<TableVersion>,
+    /// Every table and view that is read, by whatever way.
+    pub(crate) reached: Vec<TableName>,
     /// Everything has a version: nothing is staged, or told by the platform of itself.
     pub(crate) is_pinned: bool,
 }
 
 impl Default for Scope {
     fn default() -> Self {
-        Self { sources: Sources::new(), traced: Sources::new(), versions: Vec::new(), is_pinned: true }
+        Self {
+            sources: Sources::new(),
+            traced: Sources::new(),
+            versions: Vec::new(),
+            reached: Vec::new(),
+            is_pinned: true,
+        }
     }
 }
 
@@ -167,6 +175,7 @@ impl Resolver<'_> {
     }
 
     async fn fill(&self, reached: Reached<'_>, scope: &mut Scope) -> Result<()> {
+        scope.reached.extend(reached.done.iter().cloned());
         match self.data {
             Data::Contracts => {
                 for name in reached.tables.keys() {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use sha2::{Digest, Sha256};
 use url::Url;
 use uuid::Uuid;
 
@@ -55,6 +56,10 @@ pub struct Storage {
     pub url: Url,
     /// The lake's root within the store.
     pub root: Path,
+    /// A folder where processes of this machine that use the lake find each other, to take turns at a table: in the lake
+    /// where that is a folder, which containers and users may share, and among the temporary files where it is not. None
+    /// for a store that no other process sees.
+    pub turns: Option<PathBuf>,
 }
 
 impl Storage {
@@ -66,7 +71,10 @@ impl Storage {
                 let folder = folder_of(&url)?;
                 Self::local(&folder, DurableFileStore::new(&folder))?
             }
-            _ => Self { store: s3::open(&url, options)?, root: root_of(&url)?, url },
+            _ => {
+                let turns = Some(turns_of(&url, options.endpoint.as_deref()));
+                Self { store: s3::open(&url, options)?, root: root_of(&url)?, url, turns }
+            }
         };
         // One entry is enough: it proves address, credentials and bucket.
         storage
@@ -85,7 +93,8 @@ impl Storage {
         if folder.exists() && !folder.is_dir() {
             return Err(StorageError::NotAFolder { url: url.to_string() }.into());
         }
-        Ok(Self { store: Arc::new(store), root: root_of(&url)?, url })
+        let turns = Some(folder.join("_xiangyun").join("turns"));
+        Ok(Self { store: Arc::new(store), root: root_of(&url)?, url, turns })
     }
 
     /// Folder of a table: `<root>/<schema>/<table>`.
@@ -158,6 +167,12 @@ fn without_password(text: &str) -> String {
         (Some(start), Some(at)) if start + 2 < at => format!("{}{}", &text[..start + 2], &text[at + 1..]),
         _ => text.into(),
     }
+}
+
+fn turns_of(url: &Url, endpoint: Option<&str>) -> PathBuf {
+    let digest = Sha256::digest(format!("{} {url}", endpoint.unwrap_or_default()));
+    let name: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    std::env::temp_dir().join("xiangyun.turns").join(name)
 }
 
 fn folder_of(url: &Url) -> Result<PathBuf, StorageError> {

@@ -19,7 +19,8 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// Waits for the turn at the table called `label`. Object stores know no such thing: there nobody waits.
+    /// Waits for the turn at the table called `label`. Processes of other machines, which share an object store and no
+    /// files, have a queue of their own.
     pub(super) async fn wait(storage: &Storage, label: &str) -> Self {
         let Some(lock) = open(storage, label) else { return Self { _lock: None } };
         let given_up = tokio::time::Instant::now() + PATIENCE;
@@ -35,9 +36,8 @@ impl Turn {
 
 /// The file that is locked; none where it cannot be made, which the commit itself will explain.
 fn open(storage: &Storage, label: &str) -> Option<File> {
-    let root = (storage.url.scheme() == "file").then(|| storage.url.to_file_path().ok()).flatten()?;
-    let folder = root.join("_xiangyun").join("turns");
-    fs::create_dir_all(&folder).ok()?;
+    let folder = storage.turns.as_ref()?;
+    fs::create_dir_all(folder).ok()?;
     OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(label.replace('/', "."))).ok()
 }
 
@@ -61,5 +61,13 @@ mod tests {
         assert!(Turn::wait(&storage, "market.trades").await._lock.is_some());
         drop(first);
         assert!(second.await._lock.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_store_that_no_other_process_sees_has_no_queue() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut storage = Storage::local(folder.path(), DurableFileStore::new(folder.path())).unwrap();
+        storage.turns = None;
+        assert!(Turn::wait(&storage, "market.people").await._lock.is_none());
     }
 }

@@ -52,7 +52,7 @@ pub(crate) struct Reads {
 impl CountingStore {
     pub(crate) fn storage(&self) -> Storage {
         let url = url::Url::parse("s3://lake/root").unwrap();
-        Storage { store: Arc::new(self.clone()), url, root: Path::from("root") }
+        Storage { store: Arc::new(self.clone()), url, root: Path::from("root"), turns: None }
     }
 
     pub(crate) fn take(&self) -> Reads {

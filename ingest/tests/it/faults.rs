@@ -42,7 +42,7 @@ fn table() -> Arc<TableDef> {
 }
 
 fn storage(store: Arc<dyn object_store::ObjectStore>) -> Storage {
-    Storage { store, url: Url::parse("s3://lake/root").unwrap(), root: Path::from("root") }
+    Storage { store, url: Url::parse("s3://lake/root").unwrap(), root: Path::from("root"), turns: None }
 }
 
 fn content_rows(content: i64, part: &str) -> RecordBatch {

@@ -163,6 +163,10 @@ fn spawn(role: Role, url: &str, endpoint: Option<&str>, folder: &Path, name: &st
     if let Some(endpoint) = endpoint {
         command.env(ENDPOINT, endpoint);
     }
+    // Processes of a machine take turns by its files; an object store has users on more than one.
+    let machine = folder.join(if matches!(role, Role::Writer(number, _) if number % 2 == 1) { "other" } else { "one" });
+    std::fs::create_dir_all(&machine).unwrap();
+    command.env("TMPDIR", machine);
     let said = std::fs::File::create(folder.join(name)).unwrap();
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(said).spawn().unwrap()
 }

@@ -24,6 +24,7 @@ use crate::openapi::{
     Usual,
 };
 use crate::params::Params;
+use crate::recall;
 use crate::reply::{self, Freshness, ReplyFormat};
 use crate::state::AppState;
 
@@ -78,6 +79,10 @@ pub(super) async fn answer(
     let (depth, explain) = (depth(&mut params)?, flag(&mut params, "explain")?);
     params.finish()?;
     let context = state.engine.query_as(principal);
+    let question = context.question(&format!("metric {query:?} {depth:?} {format:?}"), query.to_string());
+    if !explain && let Some(reply) = recall::again(&context, &question, &headers).await? {
+        return Ok(reply);
+    }
     let pins = context.pin_metrics([query.metric.as_str()]).await;
     if explain {
         if !format.is_json() {
@@ -93,15 +98,16 @@ pub(super) async fn answer(
         asked.unchanged();
         return Ok(known);
     }
+    let mut place = asked.prepared().place_of(&question);
     let answer = asked.run().await?;
     let mut head = head(&answer);
     if format.is_json() && depth != Depth::None {
         let told = context.provenance(&pins, &answer.result.tables, depth).await;
         head.insert("provenance".into(), provenance::told(&told, answer.metric.name.as_str()));
+        // Counts that are not complete become so with later answers.
+        place = place.filter(|_| told.iter().all(|table| table.counts_complete));
     }
-    let mut response = reply::rows(answer.result, head, format).await?;
-    freshness.mark(&mut response);
-    Ok(response)
+    reply::rows_to_keep(answer.result, head, format, freshness, place).await
 }
 
 /// `provenance=full|summary|none`.
