@@ -161,6 +161,58 @@ async fn a_reply_says_whether_it_came_from_memory_and_a_commit_ends_that() {
 }
 
 #[tokio::test]
+async fn a_reply_from_memory_is_the_one_that_was_given_before() {
+    let lake = Lake::open().await;
+    let sql = format!("/v1/query?sql={}", crate::lake::encoded(CASES));
+    let paths = [
+        "/v1/metrics/cases?by=region.county".to_owned(),
+        "/v1/metrics/cases?grain=day&provenance=full&numbers=native".to_owned(),
+        "/v1/metrics/cases?by=region.county&format=csv".to_owned(),
+        "/v1/metrics/cases?by=region.county&format=parquet".to_owned(),
+        "/v1/metrics/cases?format=xlsx".to_owned(),
+        format!("{sql}&format=ndjson"),
+        format!("{sql}&format=arrow"),
+        format!("{sql}&limit=3"),
+    ];
+    for path in &paths {
+        let first = lake.get(path).await;
+        assert_eq!(first.status, StatusCode::OK, "{path}: {}", first.text());
+        let again = lake.get(path).await;
+        assert_eq!(again.header("cache-status"), "xiangyun; hit", "{path}");
+        let (first_id, id) = (first.header("x-xiangyun-query-id"), again.header("x-xiangyun-query-id"));
+        assert_ne!(first_id, id, "{path}");
+        // Readable where ids stand in it; the other forms hold none.
+        let renamed = String::from_utf8_lossy(&first.body).replace(first_id, id);
+        assert_eq!(String::from_utf8_lossy(&again.body), renamed, "{path}");
+        for name in ["content-type", "content-disposition", "etag", "cache-control", "vary", "x-xiangyun-tables"] {
+            assert_eq!(again.header(name), first.header(name), "{path}: {name}");
+        }
+        let info = lake.get(&format!("/v1/queries/{id}")).await.json();
+        assert_eq!(info["state"], "succeeded", "{info}");
+        let earlier = lake.get(&format!("/v1/queries/{first_id}")).await.json();
+        for member in ["rows", "truncated", "tables", "statement"] {
+            assert_eq!(info[member], earlier[member], "{path}: {member}");
+        }
+        let known = get_with(&lake, path, ("if-none-match", first.header("etag"))).await;
+        assert_eq!((known.status, known.body.len()), (StatusCode::NOT_MODIFIED, 0), "{path}");
+        assert_eq!(known.header("x-xiangyun-tables"), first.header("x-xiangyun-tables"), "{path}");
+    }
+    // A commit ends all of them, and what is told of the table is told anew.
+    let before = lake.get(&paths[0]).await.json();
+    lake.append(8..=9).await;
+    let after = lake.get(&paths[0]).await;
+    assert_eq!(after.header("cache-status"), "xiangyun; fwd=miss");
+    assert_eq!(after.json()["provenance"]["tables"][0]["version"], json!(1));
+    assert_ne!(before["rows"], after.json()["rows"]);
+    // What does not rest on tables alone is worked out each time.
+    for volatile in ["/v1/query?sql=SELECT+now()+AS+t", "/v1/query?sql=SELECT+count(*)+AS+n+FROM+system.queries"] {
+        for _ in 0..2 {
+            assert_eq!(lake.get(volatile).await.header("cache-status"), "xiangyun; fwd=bypass", "{volatile}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_table_is_read_as_it_was() {
     let lake = Lake::open().await;
     lake.append(8..=9).await;
