@@ -165,10 +165,10 @@ async fn a_reply_from_memory_is_the_one_that_was_given_before() {
     let lake = Lake::open().await;
     let sql = format!("/v1/query?sql={}", crate::lake::encoded(CASES));
     let paths = [
-        "/v1/metrics/cases?by=region.county".to_owned(),
+        "/v1/metrics/cases?by=channel".to_owned(),
         "/v1/metrics/cases?grain=day&provenance=full&numbers=native".to_owned(),
-        "/v1/metrics/cases?by=region.county&format=csv".to_owned(),
-        "/v1/metrics/cases?by=region.county&format=parquet".to_owned(),
+        "/v1/metrics/cases?by=channel&format=csv".to_owned(),
+        "/v1/metrics/cases?by=channel&format=parquet".to_owned(),
         "/v1/metrics/cases?format=xlsx".to_owned(),
         format!("{sql}&format=ndjson"),
         format!("{sql}&format=arrow"),
