@@ -1,5 +1,7 @@
 //! `POST /v1/tables/{schema}/{table}/rows`: rows that a caller sends.
 
+use std::time::Instant;
+
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::header::CONTENT_TYPE;
@@ -97,7 +99,10 @@ async fn take(
         return Err(Error::new(ErrorKind::Unsupported, "this server does not take rows").into());
     };
     let push = Push { table: table.clone(), key: key(&headers)?, format: format(&headers)?, body };
-    let report = pushes.push(&principal, push).await.map_err(|error| ApiError::from(&*error))?;
+    let began = Instant::now();
+    let answer = pushes.push(&principal, push).await;
+    state.telemetry.pushed(&table, answer.as_ref().map_err(|error| &**error), began.elapsed());
+    let report = answer.map_err(|error| ApiError::from(&*error))?;
     Ok(Json(reply(&table, report)).into_response())
 }
 

@@ -12,7 +12,7 @@ use xiangyun_engine::query::{ParamValue, SqlRequest};
 use xiangyun_engine::{Error, ErrorKind, QueryContext, Result};
 
 use super::metrics::run_links;
-use super::page::{PageToken, page_rows};
+use super::page::{Page, page_rows};
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::openapi::{Changed, JsonParams, Missing, PageReply, PartParams, Reading, Rows, RowsParams, Store, Usual};
@@ -86,21 +86,19 @@ pub(super) async fn files(
     let limit = page_rows(&mut params, PAGE_ROWS, MAX_PAGE_ROWS)?;
     let token = params.text("page")?;
     params.finish()?;
-    let offset = token.as_deref().map_or(Ok(0), PageToken::offset)?;
-    let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+    // A run's files never change.
+    let question = format!("files {id}");
+    let page = Page::named(token.as_deref(), &question)?;
+    let offset = page.skipped();
     let context = state.engine.query_as(principal);
     let run = context.run(&id).await?;
-    // A run's files never change.
-    let binding = PageToken::binding(&id, "files");
-    token.map_or(Ok(()), |token| PageToken::check(&token, &binding))?;
     let rows = stored_rows(&context, &run).await?;
     let files = run.sources.iter().skip(offset).take(limit).map(|source| {
         let mut value = json!(source);
         value["rows"] = json!(rows.as_ref().map(|rows| rows.get(&source.path).copied().unwrap_or(0)));
         value
     });
-    let next = (offset.saturating_add(limit) < run.sources.len())
-        .then(|| PageToken::encode((offset + limit) as u64, &binding));
+    let next = (offset.saturating_add(limit) < run.sources.len()).then(|| page.next(limit, &[], &question));
     Ok(Json(json!({
         "run_id": run.run_id,
         "table": run.table,
@@ -160,19 +158,19 @@ pub(super) async fn rejected(
     let limit = page_rows(&mut params, PAGE_ROWS, MAX_PAGE_ROWS)?;
     let token = params.text("page")?;
     params.finish()?;
-    let offset = token.as_deref().map_or(Ok(0), PageToken::offset)?;
+    let question = format!("rejected {id}");
+    let page = Page::named(token.as_deref(), &question)?;
     let context = state.engine.query_as(principal);
     let run = context.run(&id).await?;
-    let binding = PageToken::binding(&id, "rejected");
-    token.map_or(Ok(()), |token| PageToken::check(&token, &binding))?;
     let sql = format!(
         "SELECT number, file, line, \"column\", rule, reason, message, raw, rejected_at, resolved_by \
-         FROM system.quarantine WHERE run_id = {{run:Text}} ORDER BY file, line, number OFFSET {offset}"
+         FROM system.quarantine WHERE run_id = {{run:Text}} ORDER BY file, line, number OFFSET {}",
+        page.offset
     );
     let values = [("run".to_owned(), ParamValue::Text(run.run_id.clone()))];
     let request = SqlRequest { params: values.into_iter().collect(), max_rows: Some(limit), ..SqlRequest::new(sql) };
     let result = context.sql(request).await?;
-    let next = PageToken::encode(offset.saturating_add(limit as u64), &binding);
+    let next = page.next(limit, &[], &question);
     let head = [("run_id", json!(run.run_id)), ("rows_rejected", json!(run.rows_rejected)), ("next_page", json!(next))];
     let head: Map<_, _> = head.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     reply::rows(result, head, format).await

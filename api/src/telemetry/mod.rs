@@ -4,6 +4,7 @@
 //! Every label has a closed list of values: the route as it was declared and never the path, a status, a class.
 
 mod process;
+mod pushes;
 mod queries;
 
 use std::sync::Arc;
@@ -18,10 +19,13 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use xiangyun_engine::catalog::TableName;
 use xiangyun_engine::query::QuerySink;
 use xiangyun_engine::{Engine, Error, ErrorKind};
+use xiangyun_ingest::push::PushReport;
 
 use process::Process;
+use pushes::PushCounters;
 use queries::{CountedQueries, QueryCounters};
 
 /// Media type of the text.
@@ -53,6 +57,7 @@ struct Counters {
     failed_handshakes: Counter,
     lost_lines: Counter,
     queries: QueryCounters,
+    pushes: PushCounters,
     reserved_bytes: Gauge<u64, AtomicU64>,
     memory_limit_bytes: Gauge<u64, AtomicU64>,
     process: Process,
@@ -123,6 +128,7 @@ impl Telemetry {
             lost_lines.clone(),
         );
         let queries = QueryCounters::register(&mut registry);
+        let pushes = PushCounters::register(&mut registry);
         let reserved_bytes = Gauge::default();
         registry.register_with_unit(
             "xiangyun_memory_pool_reserved",
@@ -150,6 +156,7 @@ impl Telemetry {
             failed_handshakes,
             lost_lines,
             queries,
+            pushes,
             reserved_bytes,
             memory_limit_bytes,
             process,
@@ -159,6 +166,11 @@ impl Telemetry {
     /// A sink that counts each query and hands its record on to `kept`.
     pub fn counting(&self, kept: Arc<dyn QuerySink>) -> Arc<dyn QuerySink> {
         Arc::new(CountedQueries { counters: self.0.queries.clone(), kept })
+    }
+
+    /// A push was answered, `took` after its rows had come.
+    pub(crate) fn pushed(&self, table: &TableName, answer: Result<&PushReport, &Error>, took: Duration) {
+        self.0.pushes.count(table, answer, took);
     }
 
     /// Everything as text; what is not counted but looked at, is looked at now.

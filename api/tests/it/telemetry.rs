@@ -113,6 +113,24 @@ async fn queries_are_counted_by_class_and_outcome() {
     assert_eq!(lake.records.0.lock().unwrap().len(), 4, "records still reach who keeps them");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn pushes_are_counted_by_table_and_outcome() {
+    let lake = crate::pushes::taking().await;
+    let body = format!("{}\n{{\"case_id\": 9}}\n", crate::pushes::ROW);
+    for key in ["k1", "k1"] {
+        crate::pushes::send(&lake, Some(key), "application/x-ndjson", &body).await;
+    }
+    crate::pushes::send(&lake, None, "application/x-ndjson", &body).await;
+    let told = read(&lake).await;
+    let pushes = |outcome: &str, table: &str| {
+        told.sum("xiangyun_push_duration_seconds_count", &[("outcome", outcome), ("table", table)])
+    };
+    let table = "approvals.cases";
+    assert_eq!((pushes("loaded", table), pushes("unchanged", table), pushes("failed", "")), (1.0, 1.0, 1.0));
+    let rows = |outcome: &str| told.sum("xiangyun_push_rows_total", &[("outcome", outcome), ("table", table)]);
+    assert_eq!((rows("loaded"), rows("rejected"), rows("duplicate")), (1.0, 1.0, 0.0));
+}
+
 #[tokio::test]
 async fn the_process_and_its_memory_are_told() {
     let lake = Lake::open().await;

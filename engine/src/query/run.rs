@@ -369,8 +369,13 @@ impl Rows {
         while watch.poll_tick(cx).is_ready() {
             is_time = true;
         }
+        is_time.then(|| self.scanned_too_much()).flatten()
+    }
+
+    /// Why the query may not go on, where it has read more than it may.
+    fn scanned_too_much(&self) -> Option<Error> {
         let (limit, setting) = (self.ticket.allowed.scan_bytes, self.ticket.allowed.scan_setting);
-        let is_over = is_time && self.ticket.entry.scanned().bytes > limit;
+        let is_over = limit > 0 && self.ticket.entry.scanned().bytes > limit;
         is_over.then(|| QueryError::ScanLimit { limit, setting }.into())
     }
 
@@ -404,6 +409,12 @@ impl Stream for Rows {
             let Some(input) = &mut this.input else { return Poll::Ready(None) };
             // A panic that only ended the stream would make half an answer look whole.
             let polled = std::panic::catch_unwind(AssertUnwindSafe(|| input.poll_next_unpin(cx)));
+            // A query that ends between two looks is refused all the same.
+            if matches!(polled, Ok(Poll::Ready(_)))
+                && let Some(error) = this.scanned_too_much()
+            {
+                return this.fail(error);
+            }
             let batch = match polled {
                 Err(panic) => return this.fail(panicked(panic.as_ref())),
                 Ok(Poll::Pending) => return Poll::Pending,

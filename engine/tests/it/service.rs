@@ -19,6 +19,8 @@ const ENDLESS: &str = "SELECT count(*) AS n FROM generate_series(1, 300000) a(x)
 const ENDLESS_SCAN: &str = "SELECT count(*) AS n FROM approvals.cases, generate_series(1, 300000) a(x), \
                             generate_series(1, 300000) b(y) WHERE (x * y) % 7 = 3 AND case_id <> 'c9'";
 
+const SHORT_SCAN: &str = "SELECT count(DISTINCT case_id) AS n FROM approvals.cases";
+
 async fn lake(limits: Limits) -> Lake {
     Lake::with(limits, Arc::new(LogQueries)).await
 }
@@ -96,7 +98,11 @@ async fn a_class_has_limits_of_its_own_and_each_is_named() {
     assert_eq!(rows.len(), 1);
     let short = lake(Limits { analyst: ClassLimits { scan_bytes: 1, ..class }, ..Limits::default() }).await;
     let error = failed(&short.analyst(), ENDLESS_SCAN).await;
-    assert_eq!(error.to_string(), "the query read more than 1 bytes from files (`limits.analyst_scan_bytes`)");
+    let said = "the query read more than 1 bytes from files (`limits.analyst_scan_bytes`)";
+    assert_eq!(error.to_string(), said);
+    // One that ends before anybody looks is refused all the same.
+    let error = failed(&short.analyst(), SHORT_SCAN).await;
+    assert_eq!(error.to_string(), said);
 }
 
 #[tokio::test(flavor = "multi_thread")]

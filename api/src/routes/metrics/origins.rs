@@ -14,7 +14,7 @@ use crate::error::ApiError;
 use crate::openapi::{Changed, JsonParams, OriginParams, Reading, Store, Usual};
 use crate::params::Params;
 use crate::reply::ReplyFormat;
-use crate::routes::page::{PageToken, page_rows};
+use crate::routes::page::{Page, page_rows};
 use crate::state::AppState;
 
 /// Lines of a page, where the caller does not say.
@@ -50,14 +50,13 @@ pub(in crate::routes) async fn origins(
     let token = params.text("page")?;
     let query = rows_of(name, &mut params)?;
     params.finish()?;
-    let offset = token.as_deref().map_or(Ok(0), PageToken::offset)?;
-    let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+    let question = format!("origins {query}");
+    let page = Page::named(token.as_deref(), &question)?;
     let context = state.engine.query_as(principal);
     let pins = context.pin_metrics([query.metric.as_str()]).await;
-    let versions: Vec<_> = pins.versions().iter().map(|table| format!("{}@{}", table.name, table.version)).collect();
-    let binding = PageToken::binding(&query.to_string(), &versions.join(", "));
-    token.map_or(Ok(()), |token| PageToken::check(&token, &binding))?;
-    let found = context.figure_origins(&pins, &query, OriginPage { offset, lines, files: MAX_FILES }).await?;
+    page.check_still_of(&pins.versions())?;
+    let found =
+        context.figure_origins(&pins, &query, OriginPage { offset: page.skipped(), lines, files: MAX_FILES }).await?;
     let files = found.files.iter().map(|file| {
         let mut value = json!(file);
         if let Some(run_id) = &file.run_id {
@@ -65,7 +64,7 @@ pub(in crate::routes) async fn origins(
         }
         value
     });
-    let next = found.more.then(|| PageToken::encode((offset + lines) as u64, &binding));
+    let next = found.more.then(|| page.next(lines, &pins.versions(), &question));
     Ok(Json(json!({
         "metric": found.metric,
         "where": query.filter,
