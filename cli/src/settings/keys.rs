@@ -337,6 +337,24 @@ pub(crate) static LIMITS_RESULT_BYTES: Key =
     limit("result_bytes", "4294967296", "4294967296", "Bytes on disk of one result of an asynchronous query.");
 pub(crate) static LIMITS_RESULTS_BYTES: Key =
     limit("results_bytes", "34359738368", "34359738368", "Bytes on disk of all such results together.");
+pub(crate) static LIMITS_RESULT_LEASE_SECONDS: Key = Key {
+    kind: Kind::Count { least: 1 },
+    ..limit(
+        "result_lease_seconds",
+        "300",
+        "300",
+        "Seconds after which an asynchronous query that nobody asks about is cancelled.",
+    )
+};
+pub(crate) static LIMITS_RESULT_RETENTION_SECONDS: Key = Key {
+    kind: Kind::Count { least: 1 },
+    ..limit(
+        "result_retention_seconds",
+        "600",
+        "3600",
+        "Seconds after which the result of an asynchronous query that nobody reads is removed.",
+    )
+};
 pub(crate) static LIMITS_CACHE_BYTES: Key = limit(
     "cache_bytes",
     "268435456",
@@ -345,7 +363,7 @@ pub(crate) static LIMITS_CACHE_BYTES: Key = limit(
 );
 
 /// The list, in the order of the documents.
-pub(crate) static KEYS: [&Key; 41] = [
+pub(crate) static KEYS: [&Key; 43] = [
     &STORAGE_URL,
     &STORAGE_ENDPOINT,
     &STORAGE_REGION,
@@ -384,6 +402,8 @@ pub(crate) static KEYS: [&Key; 41] = [
     &LIMITS_ANALYST_MAX_ROWS,
     &LIMITS_RESULT_BYTES,
     &LIMITS_RESULTS_BYTES,
+    &LIMITS_RESULT_LEASE_SECONDS,
+    &LIMITS_RESULT_RETENTION_SECONDS,
     &LIMITS_CACHE_BYTES,
     &LIMITS_REQUESTS_PER_SECOND,
     &LIMITS_REQUEST_BURST,

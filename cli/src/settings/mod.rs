@@ -223,7 +223,8 @@ impl Settings {
             kept: KeptLimits {
                 result_bytes: count(&keys::LIMITS_RESULT_BYTES) as u64,
                 total_bytes: count(&keys::LIMITS_RESULTS_BYTES) as u64,
-                ..defaults.kept
+                lease: Duration::from_secs(count(&keys::LIMITS_RESULT_LEASE_SECONDS) as u64),
+                retention: Duration::from_secs(count(&keys::LIMITS_RESULT_RETENTION_SECONDS) as u64),
             },
             cache_bytes: count(&keys::LIMITS_CACHE_BYTES) as u64,
             ..defaults
