@@ -75,11 +75,16 @@ deny: $(VENV_STAMP)
 	PATH="$(VENV_BIN):$$PATH" cargo deny check bans licenses sources
 	@PATH="$(VENV_BIN):$$PATH" cargo deny check advisories || echo "advisories: not checked or not clean (the database may be out of reach); not fatal"
 
-bench: $(VENV_STAMP) ## Measure against DuckDB in one run
+BENCH_STAMP := $(VENV)/.installed-bench-$(shell sha256sum benches/requirements.txt | cut -c1-12)
+bench: $(VENV_STAMP) $(BENCH_STAMP) ## Measure against DuckDB, and the server against ROAPI (wants wrk), in one run
 	cargo build --release --workspace
 	PYTHON=$(VENV_BIN)/python target/release/xiangyun-bench
 
 $(VENV_STAMP): requirements-test.txt
 	python3 -m venv $(VENV)
 	$(VENV_BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
+	touch $@
+
+$(BENCH_STAMP): $(VENV_STAMP) benches/requirements.txt
+	$(VENV_BIN)/python -m pip install --quiet --disable-pip-version-check -r benches/requirements.txt
 	touch $@

@@ -24,17 +24,7 @@ pub(crate) struct Lake {
 impl Lake {
     /// Opens the project that lies in `folder`.
     pub(crate) async fn open(folder: TempDir) -> Result<Self> {
-        let mut diagnostics = Diagnostics::default();
-        let project = Project::load(folder.path(), &mut diagnostics);
-        let declarations = Declarations::load(&project, &mut diagnostics);
-        if let Some(fault) = diagnostics.iter().next() {
-            bail!("{}", render(fault, false));
-        }
-        let url = format!("file://{}", folder.path().join("lake").display());
-        let storage = Storage::open(&StorageOptions { url, ..StorageOptions::default() }).await?;
-        let project = Arc::new(project);
-        let options = EngineOptions { project, storage, limits: Limits::default(), clock: system_clock() };
-        let ingest = Ingest::open(Engine::open(options).await?, declarations, Secrets::default()).await?;
+        let ingest = open(folder.path()).await?;
         Ok(Self { folder, ingest })
     }
 
@@ -53,6 +43,21 @@ impl Lake {
         let options = LoadOptions { scale, ..LoadOptions::default() };
         Ok(self.ingest.load(pipeline, &options, Arc::new(Silent)).await?.run.rows_loaded)
     }
+}
+
+/// Opens the project that lies in `folder`, with the lake below it.
+pub(crate) async fn open(folder: &Path) -> Result<Ingest> {
+    let mut diagnostics = Diagnostics::default();
+    let project = Project::load(folder, &mut diagnostics);
+    let declarations = Declarations::load(&project, &mut diagnostics);
+    if let Some(fault) = diagnostics.iter().next() {
+        bail!("{}", render(fault, false));
+    }
+    let url = format!("file://{}", folder.join("lake").display());
+    let storage = Storage::open(&StorageOptions { url, ..StorageOptions::default() }).await?;
+    let project = Arc::new(project);
+    let options = EngineOptions { project, storage, limits: Limits::default(), clock: system_clock() };
+    Ok(Ingest::open(Engine::open(options).await?, declarations, Secrets::default()).await?)
 }
 
 /// The shipped example, loaded.

@@ -10,8 +10,8 @@ use xiangyun_ingest::pipeline::SyntheticSource;
 use xiangyun_ingest::source::{Source, SyntheticRows};
 
 use crate::lake::Lake;
-use crate::memory;
 use crate::peer::DuckDb;
+use crate::process::Process;
 use crate::report;
 
 /// Rows of the generator's `enterprises` at scale 1.
@@ -67,16 +67,16 @@ pub(crate) async fn measure(peer: &mut DuckDb, rows: u64, repeat: usize) -> Resu
     let types = COLUMNS.map(|(name, _, theirs)| format!("'{name}': '{theirs}'")).join(", ");
     for (title, checks) in [("types only", false), ("types, social credit codes and duplicates", true)] {
         let (mut ours, mut theirs) = (f64::INFINITY, f64::INFINITY);
-        let mut peak = None;
+        let mut peak = None::<f64>;
         for _ in 0..repeat.clamp(1, 3) {
             let folder = tempfile::tempdir()?;
             write_project(folder.path(), &csv, checks)?;
             let lake = Lake::open(folder).await?;
-            memory::reset_peak();
+            Process::own().reset_peak();
             let start = Instant::now();
             let loaded = lake.load("load", None).await?;
             ours = ours.min(start.elapsed().as_secs_f64());
-            peak = memory::peak_mib().max(peak);
+            peak = Process::own().peak_mib().ok().map(|new| peak.map_or(new, |old| old.max(new)));
             anyhow::ensure!(loaded == rows || checks && loaded > 0, "{loaded} of {rows} rows were loaded");
             let copy = lake.project().join("duckdb.parquet");
             let sql = format!(
@@ -89,7 +89,7 @@ pub(crate) async fn measure(peer: &mut DuckDb, rows: u64, repeat: usize) -> Resu
         }
         report::compare(title, rows as f64 / ours, rows as f64 / theirs, true);
         if let Some(peak) = peak {
-            report::alone("  our peak memory, MiB", peak as f64);
+            report::alone("  our peak memory, MiB", peak);
         }
     }
     Ok(())

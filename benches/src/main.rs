@@ -1,65 +1,103 @@
-//! Xiangyun against DuckDB: the same work in the same run on the same machine, and the ratio.
+//! Xiangyun against DuckDB, and its server against others: the same work in the same run on the same machine, and the
+//! ratio.
 //!
 //! Every figure is the best of several runs; under 1.3 times either way is a tie on a shared machine.
 
 mod lake;
 mod load;
-mod memory;
 mod metrics;
 mod peer;
+mod process;
 mod report;
+mod serve;
 mod start;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
-use clap::Parser;
+use anyhow::{Context, Result};
+use clap::{Parser, ValueEnum};
+
+use serve::{ServeArguments, Setting};
 
 /// The allocator of the binary.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Measures Xiangyun against DuckDB.
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Target {
+    /// Loading CSV
+    Load,
+    /// Metrics of the example
+    Metrics,
+    /// Starting the binary
+    Start,
+    /// The server; `--figure` names single figures
+    Serve,
+    /// A peer of `serve`, in a process of its own.
+    #[value(hide = true)]
+    Bare,
+}
+
+/// Measures Xiangyun against its peers.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// What to measure; everything unless said.
-    #[arg(value_parser = ["load", "metrics", "start"])]
-    only: Vec<String>,
-    /// Rows of the CSV file to load.
-    #[arg(long, default_value_t = 500_000)]
-    rows: u64,
-    /// Scale of the example for the metrics.
+    /// What to measure; everything unless said
+    #[arg(value_enum)]
+    only: Vec<Target>,
+    /// Rows of the CSV file to load (500000), or of the table that is served (each figure has its own)
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    rows: Option<u64>,
+    /// Scale of the example for the metrics
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
-    /// Runs of each query; the best counts.
+    /// Runs of each query and large result; the best counts
     #[arg(long, default_value_t = 5)]
     repeat: usize,
-    /// Python with DuckDB.
+    /// Python with DuckDB
     #[arg(long, env = "PYTHON", default_value = ".venv/bin/python")]
     python: PathBuf,
-    /// The release binary, for its start-up time.
+    /// The release binary, for its start-up time and as the server
     #[arg(long, default_value = "target/release/xiangyun")]
     binary: PathBuf,
+    #[command(flatten)]
+    serve: ServeArguments,
 }
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let wanted = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let mut peer = peer::DuckDb::start(&arguments.python)?;
-        if wanted("load") {
-            load::measure(&mut peer, arguments.rows, arguments.repeat).await?;
+    if arguments.only == [Target::Bare] {
+        let body = arguments.serve.body.as_deref().context("`--body` is missing")?;
+        return runtime.block_on(serve::serve_bare(body));
+    }
+    runtime.block_on(measure(&arguments))
+}
+
+async fn measure(arguments: &Arguments) -> Result<()> {
+    let wanted = |target| arguments.only.is_empty() || arguments.only.contains(&target);
+    let mut peer = peer::DuckDb::start(&arguments.python)?;
+    if wanted(Target::Load) {
+        load::measure(&mut peer, arguments.rows.unwrap_or(500_000), arguments.repeat).await?;
+    }
+    if wanted(Target::Metrics) || wanted(Target::Start) {
+        let example = lake::example(arguments.scale).await?;
+        if wanted(Target::Metrics) {
+            metrics::measure(&mut peer, &example, arguments.repeat).await?;
         }
-        if wanted("metrics") || wanted("start") {
-            let example = lake::example(arguments.scale).await?;
-            if wanted("metrics") {
-                metrics::measure(&mut peer, &example, arguments.repeat).await?;
-            }
-            if wanted("start") {
-                start::measure(&arguments.binary, &example, arguments.repeat)?;
-            }
+        if wanted(Target::Start) {
+            start::measure(&arguments.binary, &example, arguments.repeat)?;
         }
-        Ok(())
-    })
+    }
+    if wanted(Target::Serve) {
+        let setting = Setting {
+            arguments: &arguments.serve,
+            binary: arguments.binary.clone(),
+            python: arguments.python.clone(),
+            rows: arguments.rows,
+            repeat: arguments.repeat,
+        };
+        serve::measure(&mut peer, &setting).await?;
+    }
+    Ok(())
 }
