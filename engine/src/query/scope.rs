@@ -27,6 +27,7 @@ use crate::catalog::{Catalog, PinnedTable, TableName, with_provenance};
 use crate::error::ErrorKind;
 use crate::policy::{self, Principal};
 use crate::project::{Project, nearest};
+use crate::semantic::RollupTable;
 
 type Result<T, E = QueryError> = std::result::Result<T, E>;
 
@@ -120,13 +121,21 @@ pub(crate) struct Scope {
     pub(crate) traced: Sources,
     /// Tables with a version, in the order of their names.
     pub(crate) versions: Vec<TableVersion>,
+    /// Rollups that may be read in the place of tables.
+    pub(crate) rollups: Vec<RollupTable>,
     /// Everything has a version: nothing is staged, or told by the platform of itself.
     pub(crate) is_pinned: bool,
 }
 
 impl Default for Scope {
     fn default() -> Self {
-        Self { sources: Sources::new(), traced: Sources::new(), versions: Vec::new(), is_pinned: true }
+        Self {
+            sources: Sources::new(),
+            traced: Sources::new(),
+            versions: Vec::new(),
+            rollups: Vec::new(),
+            is_pinned: true,
+        }
     }
 }
 

@@ -50,10 +50,12 @@ pub(super) struct Model {
     pub(super) joins: IndexMap<String, Join>,
     pub(super) dimensions: IndexMap<String, Dimension>,
     pub(super) measures: IndexMap<String, Measure>,
+    /// The columns that its expressions may use: the table's, and those of the joins.
+    pub(super) schema: Arc<DFSchema>,
 }
 
 /// Something to group by.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Dimension {
     pub(super) expr: Expr,
     pub(super) data_type: DataType,
@@ -62,7 +64,7 @@ pub(super) struct Dimension {
 }
 
 /// An aggregate.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Measure {
     pub(super) aggregation: Aggregation,
     pub(super) stock: bool,
@@ -86,6 +88,20 @@ impl TimeColumn {
             _ => return None,
         };
         Some(Self { name: name.into(), instant })
+    }
+
+    /// A column called `name` of dates, or of instants.
+    pub(super) fn of_periods(name: &str, grain: TimeGrain) -> Self {
+        let instant = (grain == TimeGrain::Hour).then(|| (TimeUnit::Microsecond, Some("UTC".into())));
+        Self { name: name.into(), instant }
+    }
+
+    /// Its type in a table.
+    pub(super) fn data_type(&self) -> DataType {
+        match &self.instant {
+            None => DataType::Date32,
+            Some((unit, zone)) => DataType::Timestamp(*unit, zone.clone()),
+        }
     }
 
     /// The column's name.
@@ -233,6 +249,7 @@ impl Model {
             joins: joined.joins,
             dimensions,
             measures,
+            schema: Arc::new(schema),
         }
     }
 

@@ -12,6 +12,7 @@ mod laws;
 mod measures;
 mod periods;
 mod regions;
+mod rollups;
 mod stocks;
 mod windows;
 
@@ -47,7 +48,7 @@ pub(super) struct Lake {
     pub(super) session: SessionState,
     shapes: HashMap<TableName, TableShape>,
     plans: HashMap<TableName, LogicalPlan>,
-    project: Project,
+    pub(super) project: Project,
     today: NaiveDate,
 }
 
