@@ -50,7 +50,7 @@ fn list(rollups: &[RollupFacts]) -> anyhow::Result<RecordBatch> {
         (Some(_), true) => "current",
         (Some(_), false) => "behind",
     };
-    let table = summaries().map(|summary| summary.tables.first().map(ToString::to_string));
+    let table = summaries().map(|summary| Some(summary.table.to_string()));
     Ok(RecordBatch::try_from_iter_with_nullable([
         ("name", text(summaries().map(|summary| Some(&summary.name))), false),
         ("table", text(table), true),

@@ -32,7 +32,7 @@ pub(crate) async fn compile(project: &Project, state: &SessionState, diagnostics
     let mut shapes = HashMap::new();
     for table in &project.tables {
         let (schema, primary_key) = (table.def.arrow_schema(), table.def.primary_key.clone());
-        let shape = TableShape { schema, synthetic: table.def.synthetic, primary_key };
+        let shape = TableShape { schema, synthetic: table.def.synthetic, primary_key, view: None };
         shapes.insert(table.def.name.clone(), shape);
     }
     let principal = Principal::system();
@@ -46,7 +46,8 @@ pub(crate) async fn compile(project: &Project, state: &SessionState, diagnostics
         if synthetic {
             synthetic_views.insert(name.clone());
         }
-        shapes.insert(name, TableShape { schema, synthetic, primary_key: Vec::new() });
+        let view = scope.source(&name).map(|source| super::views::shape(source.as_ref()));
+        shapes.insert(name, TableShape { schema, synthetic, primary_key: Vec::new(), view });
     }
     Compiled { models: Models::compile(project, &shapes, state, diagnostics), synthetic_views }
 }

@@ -7,17 +7,19 @@ use arrow::array::AsArray;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::catalog::TableProvider;
+use datafusion::catalog::view::ViewTable;
+use datafusion::common::Column;
 use datafusion::common::TableReference;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::context::SessionState;
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use futures::StreamExt;
 
 use super::context::QueryContext;
 use super::lanes::Lane;
-use super::request::SqlRequest;
+use super::request::{AsOf, SqlRequest};
 use super::result::{QueryResult, TableVersion};
-use super::scope::{Pins, Scope, reference};
+use super::scope::{Data, Pins, Resolver, Scope, reference};
 use super::translate::from_datafusion;
 use crate::catalog::{PinnedRollup, PinnedTable, Since, SourceVersion, Stand, TableName};
 use crate::error::{Error, ErrorKind, Result};
@@ -227,6 +229,30 @@ fn scan(name: TableReference, provider: Arc<dyn TableProvider>) -> Result<Logica
         .map_err(|error| from_datafusion(&error))
 }
 
+fn source(summary: &RollupSummary, plans: &HashMap<TableName, LogicalPlan>) -> Result<LogicalPlan> {
+    let missing = || Error::new(ErrorKind::Internal, format!("`{}` was not resolved", summary.table));
+    plans.get(&summary.table).cloned().ok_or_else(missing)
+}
+
+/// The rows of `parts` as if they were all of the table.
+fn only(parts: Vec<Arc<dyn TableProvider>>, table: &(TableName, PinnedTable)) -> Result<Arc<dyn TableProvider>> {
+    let columns: Vec<_> =
+        table.1.provider.schema().fields().iter().map(|f| Expr::Column(Column::new_unqualified(f.name()))).collect();
+    let mut rows: Option<LogicalPlanBuilder> = None;
+    for part in parts {
+        let part = LogicalPlanBuilder::from(scan(reference(&table.0), part)?);
+        let part = part.project(columns.clone()).map_err(|error| from_datafusion(&error))?;
+        rows = Some(match rows {
+            None => part,
+            Some(others) => {
+                part.build().and_then(|part| others.union(part)).map_err(|error| from_datafusion(&error))?
+            }
+        });
+    }
+    let rows = rows.ok_or_else(|| Error::new(ErrorKind::Internal, "nothing was added"))?;
+    Ok(Arc::new(ViewTable::new(rows.build().map_err(|error| from_datafusion(&error))?, None)))
+}
+
 /// Works out what a rollup has to keep.
 struct Rolling<'a> {
     context: &'a QueryContext,
@@ -267,16 +293,17 @@ impl Rolling<'_> {
         let looked_up = |stood: &Vec<u64>| {
             stood.iter().zip(&stand.sources).skip(1).all(|(version, source)| *version == source.version)
         };
-        let continues = held.as_ref().is_some_and(|held| held.mark == before.as_ref().map(Stand::mark))
+        let continues = summary.adds_up
+            && held.as_ref().is_some_and(|held| held.mark == before.as_ref().map(Stand::mark))
             && stood.as_ref().is_some_and(looked_up)
             && !self.anew;
-        let (plan, whole, incremental) = self.plan(&tables, since, held.filter(|_| continues))?;
+        let (plan, whole, incremental) = self.plan(&tables, since, held.filter(|_| continues)).await?;
         let rows = self.run(plan.0, plan.1, &tables).await?;
         Ok(Rolled::Rows(RolledRows { rows, whole, incremental, anew: self.anew, stand, base }))
     }
 
     /// The plan with its session; whether its rows take the place of all, and whether they are made of what came since.
-    fn plan(
+    async fn plan(
         &self,
         tables: &[(TableName, PinnedTable)],
         since: Since,
@@ -284,27 +311,19 @@ impl Rolling<'_> {
     ) -> Result<((SessionState, LogicalPlan), bool, bool)> {
         let (engine, name) = (self.context.engine(), self.summary.name.as_str());
         let (models, state) = (engine.models(), engine.runtime().session(engine.clock().now()));
-        let mut plans = HashMap::new();
-        for (table, pinned) in tables {
-            plans.insert(table.clone(), scan(reference(table), Arc::clone(&pinned.provider))?);
-        }
-        let first = &tables[0].0;
         let (Some(held), Since::Added(added)) = (held, since) else {
-            let plan = models.roll_up(name, plans[first].clone(), &plans, &state)?;
+            let plans = self.scans(tables.to_vec(), &state).await?;
+            let plan = models.roll_up(name, source(self.summary, &plans)?, &plans, &state)?;
             return Ok(((state, plan), true, false));
         };
-        let mut source: Option<LogicalPlanBuilder> = None;
-        for part in added {
-            let part = scan(reference(first), part)?;
-            source = Some(match source {
-                None => LogicalPlanBuilder::from(part),
-                Some(others) => others.union(part).map_err(|error| from_datafusion(&error))?,
-            });
-        }
-        let source = source.map(LogicalPlanBuilder::build).transpose().map_err(|error| from_datafusion(&error))?;
-        let added = match source {
-            Some(source) => Some(models.roll_up(name, source, &plans, &state)?),
-            None => None,
+        let added = match added.is_empty() {
+            true => None,
+            false => {
+                let mut tables = tables.to_vec();
+                tables[0].1.provider = only(added, &tables[0])?;
+                let plans = self.scans(tables, &state).await?;
+                Some(models.roll_up(name, source(self.summary, &plans)?, &plans, &state)?)
+            }
         };
         let kept = scan(rollup_reference(name), Arc::clone(&held.provider))?;
         let is_merged = held.files >= MERGE_FILES;
@@ -322,6 +341,20 @@ impl Rolling<'_> {
                 .map_err(|error| from_datafusion(&error))?,
         };
         Ok(((state, plan), is_merged, true))
+    }
+
+    /// The model's table or view and the tables that are looked up, over `tables`.
+    async fn scans(
+        &self,
+        tables: Vec<(TableName, PinnedTable)>,
+        state: &SessionState,
+    ) -> Result<HashMap<TableName, LogicalPlan>> {
+        let pins = Pins::holding(self.context.engine().catalog(), tables);
+        let resolver = Resolver { data: Data::Pinned(&pins), ..self.context.resolver(state, &AsOf::Now) };
+        let names: Vec<_> = self.summary.joined.iter().chain([&self.summary.table]).cloned().collect();
+        let mut scope = Scope::default();
+        resolver.resolve_names(&names, &mut scope).await?;
+        names.into_iter().map(|name| Ok((name.clone(), super::metrics::scan(&name, &scope)?))).collect()
     }
 
     async fn run(

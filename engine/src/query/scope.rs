@@ -59,6 +59,11 @@ impl Pins {
         Self { catalog: catalog.clone(), held: Mutex::default() }
     }
 
+    /// Those tables, as they are given.
+    pub(crate) fn holding(catalog: &Catalog, tables: impl IntoIterator<Item = (TableName, PinnedTable)>) -> Self {
+        Self { catalog: catalog.clone(), held: Mutex::new(tables.into_iter().collect()) }
+    }
+
     /// Pins `tables`. One that cannot be pinned fails the questions that read it, and no other.
     pub(crate) async fn pin_all(&self, tables: impl IntoIterator<Item = TableName>) {
         let names: Vec<_> = tables.into_iter().collect();

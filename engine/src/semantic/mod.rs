@@ -29,7 +29,7 @@ pub use definition::{
     JoinDef, JoinKind, MeasureDef, MetricDef, MetricKind, RollupDef, SemanticModelDef, TimeGrain,
 };
 pub use error::SemanticError;
-pub use model::TableShape;
+pub use model::{TableShape, ViewShape};
 pub use models::Models;
 pub(crate) use period::Periods;
 pub use plan::{MetricPlan, ShareKey, SharedPlan};

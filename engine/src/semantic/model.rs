@@ -34,6 +34,21 @@ pub struct TableShape {
     pub synthetic: bool,
     /// The columns by which its rows are unique; none where that is not declared, as of a view.
     pub primary_key: Vec<String>,
+    /// What it is made of, where it is a view.
+    pub view: Option<ViewShape>,
+}
+
+/// What a view is made of.
+#[derive(Debug, Clone)]
+pub struct ViewShape {
+    /// The tables under it, over whatever other views.
+    pub tables: Vec<TableName>,
+    /// Its plan and those of the views under it, as text.
+    pub plan: String,
+    /// Whether it depends on nothing but its tables.
+    pub is_immutable: bool,
+    /// Whether each of its rows comes of one row of its only table.
+    pub is_row_wise: bool,
 }
 
 /// A model whose expressions are typed.
@@ -52,6 +67,8 @@ pub(super) struct Model {
     pub(super) measures: IndexMap<String, Measure>,
     /// The columns that its expressions may use: the table's, and those of the joins.
     pub(super) schema: Arc<DFSchema>,
+    /// What its table is made of, where it is a view.
+    pub(super) view: Option<ViewShape>,
 }
 
 /// Something to group by.
@@ -250,6 +267,7 @@ impl Model {
             dimensions,
             measures,
             schema: Arc::new(schema),
+            view: shape.view.clone(),
         }
     }
 

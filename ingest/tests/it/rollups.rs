@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::util::display::array_value_to_string;
+use xiangyun_engine::project::{Diagnostics, Project};
 use xiangyun_engine::query::{RollupFacts, SqlRequest};
 use xiangyun_engine::semantic::{MetricQuery, RegionMode, RollupState, TimeGrain};
 use xiangyun_engine::{Engine, Principal};
@@ -95,7 +96,7 @@ fn simple(prefix: &str, measures: &[&str]) -> String {
 fn daily(rollups: &str) -> String {
     let title = "title = { zh = \"a\", en = \"a\" }";
     let mut text = format!(
-        "version = 1\ntable = \"market.trades\"\ntime_dimension = \"day\"\n\
+        "version = 1\ntable = \"market.dealt\"\ntime_dimension = \"day\"\n\
          [joins.enterprise]\ntable = \"market.enterprises\"\non = {{ uscc = \"uscc\" }}\n\
          [dimensions]\nchannel = {{ {title} }}\nregion = {{ {title}, kind = \"region\" }}\n\
          industry = {{ {title}, expr = \"enterprise.industry\" }}\nweekday = {{ {title}, expr = \"date_part('dow', day)\" }}\n\
@@ -116,6 +117,19 @@ fn daily(rollups: &str) -> String {
          inputs.amount = { metric = \"a_amount\" }\ninputs.trades = { metric = \"a_trades\", offset = \"1 month\" }",
     );
     text + rollups
+}
+
+/// Rows of the table, each by itself, without a few; and what it says of each channel.
+const VIEWS: [(&str, &str); 2] = [
+    ("dealt", "SELECT id, day, region, channel, uscc, amount, items FROM market.trades WHERE id % 50 <> 7"),
+    ("totals", "SELECT channel, max(amount) AS amount, max(day) AS day FROM market.dealt GROUP BY channel"),
+];
+
+fn view(name: &str, sql: &str) -> String {
+    format!(
+        "version = 1\nname = \"market.{name}\"\nowner = \"x\"\ntitle = {{ zh = \"a\", en = \"a\" }}\n\
+         description = {{ zh = \"a\", en = \"a\" }}\nsql = \"{sql}\"\n"
+    )
 }
 
 /// The model by hours.
@@ -166,6 +180,8 @@ async fn open() -> Lake {
         ("pipelines/add.toml", pipeline("add", "trades", "\"append\"")),
         ("pipelines/change.toml", pipeline("change", "trades", "{ upsert = {} }")),
         ("pipelines/companies.toml", pipeline("companies", "enterprises", "\"replace\"")),
+        ("views/dealt.toml", view(VIEWS[0].0, VIEWS[0].1)),
+        ("views/totals.toml", view(VIEWS[1].0, VIEWS[1].1)),
         ("metrics/daily.toml", daily(ROLLUPS)),
         ("metrics/hourly.toml", hourly(HOURLY)),
         ("data/add/1.csv", trades(0, 400)),
@@ -182,12 +198,14 @@ async fn open() -> Lake {
 /// The same lake for a project without rollups.
 async fn plain(lake: &Lake) -> (tempfile::TempDir, Engine) {
     let folder = tempfile::tempdir().unwrap();
-    for part in ["tables", "metrics"] {
+    for part in ["tables", "views", "metrics"] {
         fs::create_dir_all(folder.path().join(part)).unwrap();
     }
     let copy = |path: &str| fs::copy(lake.root().join(path), folder.path().join(path)).unwrap();
     copy("tables/trades.toml");
     copy("tables/enterprises.toml");
+    copy("views/dealt.toml");
+    copy("views/totals.toml");
     fs::write(folder.path().join("metrics/daily.toml"), daily("")).unwrap();
     fs::write(folder.path().join("metrics/hourly.toml"), hourly("")).unwrap();
     let storage = lake.ingest.engine().storage().clone();
@@ -346,7 +364,7 @@ async fn a_rollup_answers_what_its_table_answers() {
     assert_eq!(compare(&lake, 97, 0).await, [], "none was made yet");
     assert_eq!(refresh(&lake).await, every(RefreshOutcome::Rebuilt));
     assert_eq!(refresh(&lake).await, every(RefreshOutcome::Current));
-    let served = compare(&lake, 2, 0).await;
+    let served = compare(&lake, 5, 0).await;
     for name in ["by_day", "by_hour", "by_industry", "by_month"] {
         let count = served.iter().find(|(served, _)| served == name).map_or(0, |(_, count)| *count);
         assert!(count >= 5, "{name} answered {count} of {served:?}");
@@ -449,7 +467,7 @@ async fn a_table_of_the_same_name_is_not_taken_for_the_old_one() {
     other.load("add").await.unwrap();
     let (rows, used) = answer(other.ingest.engine(), &cases()).await;
     assert_eq!(used, [] as [&str; 0], "the same version of another table");
-    let counted = other.sql("select count(*) from market.trades where channel = 'online'").await;
+    let counted = other.sql("select count(*) from market.trades where channel = 'online' and id % 50 <> 7").await;
     assert!(rows.contains(&format!("online {}", counted[0][0])), "{rows}");
     assert_eq!(refresh(&other).await[0].1, RefreshOutcome::Rebuilt);
 }
@@ -505,7 +523,7 @@ async fn a_rollup_is_no_table_that_statements_name() {
         assert!(context.sql(SqlRequest::new(format!("select * from {name}"))).await.is_err(), "{name}");
     }
     let names: Vec<String> = context.tables().await.unwrap().iter().map(|table| table.name.to_string()).collect();
-    assert_eq!(names, ["market.enterprises", "market.trades"]);
+    assert_eq!(names, ["market.dealt", "market.enterprises", "market.totals", "market.trades"]);
     assert!(Path::new(&lake.root().join("lake/_xiangyun/rollups/by_day/_delta_log")).is_dir());
 }
 
@@ -526,4 +544,41 @@ async fn a_rollup_can_be_made_anew_and_waits_for_its_table() {
     let other = Lake::at(lake.root()).await;
     let done = other.ingest.maintenance().refresh_rollup("by_day", false).await.unwrap();
     assert_eq!(done.outcome, RefreshOutcome::NotLoaded);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollup_of_a_view_that_adds_up_rows_is_made_anew() {
+    let model = "version = 1\ntable = \"market.totals\"\ntime_dimension = \"day\"\n\
+                 [measures]\ngreatest = { expr = \"sum(amount)\" }\n";
+    let rollup = "[rollups.totals]\ngrain = \"month\"\nmeasures = [\"greatest\"]\n";
+    let greatest = metric("greatest", "type = \"simple\"\nmeasure = \"greatest\"");
+    let lake = open().await;
+    fs::write(lake.root().join("metrics/totals.toml"), format!("{model}{greatest}{rollup}")).unwrap();
+    let lake = Lake { ingest: Lake::at(lake.root()).await.ingest, folder: lake.folder };
+    let query = MetricQuery { metric: "greatest".into(), ..MetricQuery::default() };
+    for first in [0, 700] {
+        lake.write("data/add/6.csv", trades(5_000 + first, 40).as_bytes());
+        lake.load("add").await.unwrap();
+        let (expected, _) = answer(lake.ingest.engine(), &query).await;
+        let done = lake.ingest.maintenance().refresh_rollup("totals", false).await.unwrap();
+        assert_eq!(done.outcome, RefreshOutcome::Rebuilt);
+        assert_eq!(answer(lake.ingest.engine(), &query).await, (expected, vec!["totals".to_owned()]));
+    }
+    // Another statement of the view is another definition.
+    let changed = view("dealt", &VIEWS[0].1.replace("<> 7", "<> 8"));
+    fs::write(lake.root().join("views/dealt.toml"), changed).unwrap();
+    let lake = Lake { ingest: Lake::at(lake.root()).await.ingest, folder: lake.folder };
+    assert_eq!(answer(lake.ingest.engine(), &query).await.1, [] as [&str; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_that_depends_on_the_day_has_no_rollup() {
+    let lake = open().await;
+    let recent = view("dealt", &VIEWS[0].1.replace("id % 50 <> 7", "day < current_date()"));
+    fs::write(lake.root().join("views/dealt.toml"), recent).unwrap();
+    let mut diagnostics = Diagnostics::default();
+    let project = Project::load(lake.root(), &mut diagnostics);
+    Engine::check(&project, &mut diagnostics).await;
+    let found: Vec<_> = diagnostics.iter().map(|fault| fault.message.as_str()).collect();
+    assert_eq!(found, ["the view `market.dealt` depends on the time at which it is asked"; 3]);
 }

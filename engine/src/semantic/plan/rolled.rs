@@ -32,7 +32,7 @@ impl Models {
         };
         let found = self.rollups.values().filter(|rollup| {
             models.contains(&rollup.model)
-                && rollup.tables.iter().all(|table| read.contains(table))
+                && rollup.joined.iter().all(|table| read.contains(table))
                 && query.by.iter().all(|name| may_keep(rollup, name))
         });
         Ok(found.map(|rollup| rollup.name.as_str()).collect())

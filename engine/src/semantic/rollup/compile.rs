@@ -14,6 +14,7 @@ use super::cover::{Shape, is_daily};
 use super::state::{State, split, stored};
 use super::{KeptKey, Rollup};
 use crate::catalog::is_identifier;
+use crate::catalog::system::SYSTEM_SCHEMA;
 use crate::project::{Document, Project};
 use crate::semantic::definition::{DimensionKind, RollupDef, SemanticModelDef, TimeGrain};
 use crate::semantic::error::suggest;
@@ -129,15 +130,7 @@ impl Draft<'_> {
             let fault = Fault::new(format!("`{}` is not a name", self.name));
             faults.push((vec![], fault.hint("use lower-case letters, digits and underscores")));
         }
-        let table = &self.model.table;
-        if self.around.project.view(table).is_some() {
-            let fault =
-                Fault::new(format!("`{table}` is a view, and what a commit adds to a view is not told by its log"));
-            faults.push((
-                vec![],
-                fault.hint("put the model over the table, with dimensions in the place of the view's columns"),
-            ));
-        }
+        faults.extend(self.view_fault().map(|fault| (vec![], fault)));
         if self.model.document.def.time_dimension.is_some() && self.model.time.is_none() {
             return Ok(None);
         }
@@ -150,6 +143,16 @@ impl Draft<'_> {
         }
         let (Some(keys), Some(kept)) = (keys, kept) else { return Ok(None) };
         Ok(Some(self.rollup(keys, kept)))
+    }
+
+    fn view_fault(&self) -> Option<Fault> {
+        let (table, view) = (&self.model.table, self.model.view.as_ref()?);
+        if !view.is_immutable {
+            let fault = Fault::new(format!("the view `{table}` depends on the time at which it is asked"));
+            return Some(fault.hint("what is kept would be wrong the next day"));
+        }
+        let foreign = view.tables.iter().find(|name| name.schema() == SYSTEM_SCHEMA);
+        foreign.map(|name| Fault::new(format!("the view `{table}` reads `{name}`, of which there are no versions")))
     }
 
     fn grain_fault(&self) -> Option<Fault> {
@@ -355,10 +358,14 @@ impl Draft<'_> {
         fields.extend(keys.iter().map(|key| Field::new(&key.column, key.stored.clone(), true)));
         fields.extend(kept.states.iter().map(|state| Field::new(&state.column, state.data_type.clone(), true)));
         let schema = Arc::new(Schema::new(fields));
-        let mut tables = vec![model.table.clone()];
-        for join in model.joins_of(keys.iter().map(|key| &key.expr)) {
-            if !tables.contains(&join.table) {
-                tables.push(join.table.clone());
+        let joins = model.joins_of(keys.iter().map(|key| &key.expr));
+        let joined: Vec<_> = joins.into_iter().map(|join| join.table.clone()).collect();
+        let mut tables = model.view.as_ref().map_or_else(|| vec![model.table.clone()], |view| view.tables.clone());
+        let adds_up = model.view.as_ref().is_none_or(|view| view.is_row_wise)
+            && tables.first().is_some_and(|first| !joined.contains(first));
+        for table in &joined {
+            if !tables.contains(table) {
+                tables.push(table.clone());
             }
         }
         let rolled = Model {
@@ -372,11 +379,12 @@ impl Draft<'_> {
             dimensions,
             measures: kept.measures,
             schema: Arc::clone(&model.schema),
+            view: None,
         };
         let definition = self.definition(&shape, &schema, &kept.states);
         let name = self.name.to_owned();
-        let rollup =
-            Rollup { name, model: self.at, shape, keys, states: kept.states, rolled, tables, schema, definition };
+        let (model, states) = (self.at, kept.states);
+        let rollup = Rollup { name, model, shape, keys, states, rolled, joined, tables, adds_up, schema, definition };
         (rollup, kept.exact)
     }
 
@@ -404,6 +412,7 @@ impl Draft<'_> {
             .filter(|field| field.name().contains('.') || used.iter().any(|column| column.name() == field.name()));
         parts.extend(columns.map(|field| format!("{} {}", field.name(), field.data_type())));
         parts.push(format!("{:?}", def.joins));
+        parts.extend(self.model.view.iter().map(|view| view.plan.clone()));
         parts.extend(self.around.project.calendar.iter().map(|year| year.source.text.clone()));
         let mut hash = Sha256::new();
         for part in parts {

@@ -36,8 +36,12 @@ pub(super) struct Rollup {
     states: Vec<State>,
     /// The model that reads it.
     pub(super) rolled: Model,
-    /// The tables that it rests on: the model's own first.
-    pub(super) tables: Vec<TableName>,
+    /// The tables that its dimensions look up.
+    pub(super) joined: Vec<TableName>,
+    /// The tables that it rests on: those of the model first.
+    tables: Vec<TableName>,
+    /// Whether rows that come to the first of the tables add to it and change nothing.
+    adds_up: bool,
     /// The columns of its table.
     schema: SchemaRef,
     /// Tells this definition from every other.
@@ -62,8 +66,14 @@ struct KeptKey {
 pub struct RollupSummary {
     /// Name.
     pub name: String,
-    /// The tables that it rests on, the model's own first.
+    /// The table or view of its model.
+    pub table: TableName,
+    /// The tables that it rests on, those of the model first.
     pub tables: Vec<TableName>,
+    /// The tables that its dimensions look up.
+    pub joined: Vec<TableName>,
+    /// Whether rows that come to the first of the tables add to it and change nothing.
+    pub adds_up: bool,
     /// Names as in `by`.
     pub dimensions: Vec<String>,
     /// The period that it is kept by.
@@ -117,7 +127,10 @@ impl Rollup {
     fn summary(&self) -> RollupSummary {
         RollupSummary {
             name: self.name.clone(),
+            table: self.rolled.table.clone(),
             tables: self.tables.clone(),
+            joined: self.joined.clone(),
+            adds_up: self.adds_up,
             dimensions: self.shape.dimensions.clone(),
             grain: self.shape.grain,
             measures: self.rolled.measures.keys().cloned().collect(),

@@ -1,8 +1,6 @@
 //! Rollups as they are declared: what is refused, what is read from which, and what is proposed.
 
 use super::{Lake, Question, ask, metric, simple};
-use crate::catalog::ViewDef;
-use crate::project::{Document, SourceText};
 use crate::semantic::{
     AskedQuestion, Condition, MetricQuery, RegionMode, RollupAdvice, RollupState, RollupTable, RollupUse, TimeGrain,
 };
@@ -71,7 +69,7 @@ async fn what_cannot_be_kept_exactly_is_refused_with_a_reason() {
 }
 
 #[tokio::test]
-async fn a_name_is_taken_once_and_a_view_has_no_log() {
+async fn a_name_is_taken_once() {
     let one = "[rollups.r]\ngrain = \"day\"\nmeasures = [\"cases\"]\n";
     let lake = lake(one).await;
     let other =
@@ -79,17 +77,6 @@ async fn a_name_is_taken_once_and_a_view_has_no_log() {
     let faults = lake.model("metrics/b.toml", &format!("{other}{one}")).faults();
     assert_eq!(faults.len(), 1, "{faults:?}");
     assert!(faults[0].starts_with("rollup `r` is declared in metrics/a.toml:"), "{faults:?}");
-
-    let mut lake = self::lake(one).await;
-    let def: ViewDef = toml::from_str(
-        "version = 1\nname = \"a.rows\"\nowner = \"x\"\ntitle = { zh = \"a\", en = \"a\" }\ndescription = { zh = \"a\", en = \"a\" }\n\
-         sql = \"select 1\"\n",
-    )
-    .unwrap();
-    let source = SourceText { path: "views/a.toml".into(), text: String::new() };
-    lake.project.views.push(Document { source: source.into(), def: def.into() });
-    let faults = lake.faults();
-    assert!(faults[0].starts_with("`a.rows` is a view"), "{faults:?}");
 }
 
 /// What became of rollups of these names, all of which are at hand, with their rows.
