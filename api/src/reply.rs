@@ -25,6 +25,7 @@ pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-statu
 /// What a reply depends on beside its address.
 const VARIES: &str = "accept, authorization";
 pub(crate) const TABLES: HeaderName = HeaderName::from_static("x-xiangyun-tables");
+const ROLLUPS: HeaderName = HeaderName::from_static("x-xiangyun-rollups");
 
 /// How the caller wants a result.
 #[derive(Debug)]
@@ -247,6 +248,9 @@ async fn written(
         .header(CACHE_STATUS, cache_status(result.cache))
         .header(QUERY_ID, result.id.to_string())
         .header(TABLES, versions_of(&result.tables));
+    if let Some(rollups) = rollups_of(&head) {
+        builder = builder.header(ROLLUPS, rollups);
+    }
     if !matches!(reply.format, Format::Json | Format::Ndjson) {
         builder = builder.header(CONTENT_DISPOSITION, format!("inline; filename=\"result.{}\"", reply.format));
     }
@@ -260,6 +264,14 @@ async fn written(
 /// `schema.table@version` of every table.
 fn versions_of(tables: &[TableVersion]) -> String {
     tables.iter().map(|table| format!("{}@{}", table.name, table.version)).collect::<Vec<_>>().join(", ")
+}
+
+/// The rollups that an answer was read from, which `head` tells of.
+fn rollups_of(head: &Map<String, Value>) -> Option<String> {
+    let rollups = head.get("rollups")?.as_array()?;
+    let used = rollups.iter().filter(|rollup| rollup["state"] == "used");
+    let names: Vec<_> = used.filter_map(|rollup| rollup["name"].as_str()).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 /// What the cache had to do with a reply, as RFC 9211 writes it.

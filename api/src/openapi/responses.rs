@@ -24,6 +24,7 @@ impl<T: ToSchema> IntoResponses for Rows<T> {
             .description("Rows, in the format that was asked for")
             .header("x-xiangyun-query-id", header("The query's id, in `system.queries` too", super::uuid()))
             .header("x-xiangyun-tables", header("The tables it rests on, as in `approvals.cases@12`", text()))
+            .header("x-xiangyun-rollups", header("The rollups that figures were read from, where any were", text()))
             .header("vary", header("`accept, authorization`", text()))
             .header("etag", header("Names the answer, where it depends on nothing but tables", text()))
             .header(

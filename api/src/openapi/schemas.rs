@@ -244,11 +244,32 @@ pub(crate) struct MetricReply {
     regions_label: Option<Bilingual>,
     /// Any of the tables is synthetic.
     synthetic: bool,
+    /// The rollups that the figures were read from, and those that would have answered if they were not behind.
+    rollups: Vec<RollupUse>,
     /// What each column is.
     columns: Vec<MetricColumn>,
     /// The tables under the figures, with their newest runs and how fresh they are; not with `provenance=none`.
     #[schema(value_type = Object, required = false)]
     provenance: Option<Value>,
+}
+
+/// What a rollup had to do with an answer.
+#[derive(ToSchema)]
+pub(crate) struct RollupUse {
+    /// The rollup.
+    name: String,
+    /// What became of it.
+    state: RollupState,
+}
+
+/// What became of a rollup.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum RollupState {
+    /// The figures were read from it.
+    Used,
+    /// It does not stand for the versions that the figures rest on, so that the tables were read.
+    Behind,
 }
 
 /// Figures, or with `explain=true` what would be run for them.
@@ -268,6 +289,8 @@ pub(crate) struct MetricExplanation {
     metric: MetricSummary,
     /// The tables it would read, each at one version.
     tables: Vec<TableVersion>,
+    /// The rollups that it would be read from, and those that would answer if they were not behind.
+    rollups: Vec<RollupUse>,
     /// A statement that gives the same figures; none where the plan has no form in SQL.
     sql: Option<String>,
     /// Why there is no statement.

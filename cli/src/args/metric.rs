@@ -14,6 +14,15 @@ pub(crate) enum MetricCommand {
     List,
     /// Ask a metric
     Query(MetricQueryArgs),
+    /// Propose rollups that would answer most of what was asked, by the record of queries
+    #[command(
+        after_help = "Prints TOML for the models' files. Servers record the queries they answer; the command line does not."
+    )]
+    Advise {
+        /// Leave out what was asked fewer times in any one way
+        #[arg(long, value_name = "N", default_value_t = 5)]
+        min_count: u64,
+    },
 }
 
 /// `xiangyun metric query`.

@@ -10,6 +10,7 @@ mod init;
 mod load;
 mod metric;
 mod quarantine;
+mod rollup;
 mod run;
 mod serve;
 mod sql;
@@ -27,6 +28,7 @@ pub(crate) use init::InitArgs;
 pub(crate) use load::LoadArgs;
 pub(crate) use metric::{GrainArg, MetricArgs, MetricCommand, MetricQueryArgs, RegionsArg};
 pub(crate) use quarantine::{FilterArgs, QuarantineArgs, QuarantineCommand};
+pub(crate) use rollup::{RollupArgs, RollupCommand};
 pub(crate) use run::RunArgs;
 pub(crate) use serve::ServeArgs;
 pub(crate) use sql::SqlArgs;
@@ -115,6 +117,8 @@ pub(crate) enum Command {
     Table(TableArgs),
     /// Look at metrics and ask them
     Metric(MetricArgs),
+    /// Look at rollups and bring them up to date
+    Rollup(RollupArgs),
     /// Serve the HTTP interface
     Serve(ServeArgs),
     /// Look at settings

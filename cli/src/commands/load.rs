@@ -1,6 +1,7 @@
 use arrow::array::RecordBatch;
 use xiangyun_engine::project::{Document, nearest};
 use xiangyun_engine::{Error, ErrorKind};
+use xiangyun_ingest::maintain::Maintenance;
 use xiangyun_ingest::pipeline::PipelineDef;
 use xiangyun_ingest::{Ingest, LoadOptions, LoadOutcome, LoadReport, RejectSample};
 
@@ -8,7 +9,7 @@ use crate::args::LoadArgs;
 use crate::output::{LoadProgress, Output, count, note, text};
 use crate::report::{self, AlreadyTold, Exit};
 use crate::session::{Session, open_observed};
-use crate::settings::{Flags, Settings};
+use crate::settings::Flags;
 
 /// Rejected rows that are told of each load; all of them are in `system.quarantine`.
 const REJECTS_TOLD: usize = 5;
@@ -20,9 +21,10 @@ pub(super) async fn run(session: &Session, args: &LoadArgs) -> anyhow::Result<()
     let settings = session.settings(Flags::new())?;
     let (ingest, observers) = open_observed(&settings, &session.environment).await?;
     let options = LoadOptions { dry_run: args.dry_run, scale: args.scale, ..LoadOptions::default() };
+    let maintenance = ingest.maintenance().optimizing(settings.optimizes());
     if let Some(run) = &args.redo {
         let made = redo(session, &ingest, run, &options).await;
-        catch_up(session, &settings, &ingest).await;
+        catch_up(session, &maintenance).await;
         observers.close().await;
         return made;
     }
@@ -36,26 +38,45 @@ pub(super) async fn run(session: &Session, args: &LoadArgs) -> anyhow::Result<()
     }
     let mut output = Output::open(&session.global)?;
     let summary = load_all(session, &ingest, &pipelines, &options, WARNINGS_TOLD).await;
-    catch_up(session, &settings, &ingest).await;
+    catch_up(session, &maintenance).await;
     observers.close().await;
     output.rows(summary.rows()?).await?;
     output.finish()?;
     summary.failure.map_or(Ok(()), |exit| Err(AlreadyTold(exit).into()))
 }
 
-/// Puts small files together where the loads have left enough of them. The loads stand, whatever becomes of it.
-async fn catch_up(session: &Session, settings: &Settings, ingest: &Ingest) {
-    if !settings.optimizes() {
-        return;
-    }
-    for (table, done) in ingest.maintenance().catch_up().await {
+/// Lets rollups follow their tables, and puts small files together where the loads have left enough of them. The loads
+/// stand, whatever becomes of it.
+pub(super) async fn catch_up(session: &Session, maintenance: &Maintenance) {
+    // Before files are put together, so that what came is still told by files of its own.
+    follow(session, maintenance).await;
+    let mut changed = false;
+    for (table, done) in maintenance.catch_up().await {
         match done {
-            Ok(done) if done.done.version.is_some() && !session.global.quiet => {
-                let (removed, added) = (done.done.files_removed, done.done.files_added);
-                note(&format!("table `{table}`: {removed} small files were put together to {added}"));
+            Ok(done) => {
+                changed |= done.done.version.is_some();
+                if done.done.version.is_some() && !session.global.quiet {
+                    let (removed, added) = (done.done.files_removed, done.done.files_added);
+                    note(&format!("table `{table}`: {removed} small files were put together to {added}"));
+                }
+            }
+            Err(error) => note(&format!("table `{table}`: small files were not put together: {}", error.chain())),
+        }
+    }
+    if changed {
+        follow(session, maintenance).await;
+    }
+}
+
+/// Brings the rollups up to date; the tables answer for those that cannot be.
+pub(super) async fn follow(session: &Session, maintenance: &Maintenance) {
+    for (rollup, refreshed) in maintenance.refresh_rollups().await {
+        match refreshed {
+            Ok(done) if done.rows > 0 && !session.global.quiet => {
+                note(&format!("rollup `{rollup}`: {}, {} rows written", done.outcome.name(), done.rows));
             }
             Ok(_) => {}
-            Err(error) => note(&format!("table `{table}`: small files were not put together: {}", error.chain())),
+            Err(error) => note(&format!("rollup `{rollup}` was left behind its table: {}", error.chain())),
         }
     }
 }

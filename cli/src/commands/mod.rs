@@ -9,6 +9,7 @@ mod init;
 mod load;
 mod metric;
 mod quarantine;
+mod rollup;
 mod run;
 mod serve;
 mod sql;
@@ -42,6 +43,7 @@ pub(crate) fn run(session: Session, command: Command) -> anyhow::Result<()> {
         Command::Run(args) => block_on(&session, "warn", run::run(&session, &args)),
         Command::Table(args) => interruptible(&session, table::run(&session, args)),
         Command::Metric(args) => interruptible(&session, metric::run(&session, args)),
+        Command::Rollup(args) => interruptible(&session, rollup::run(&session, args)),
         Command::Sql(args) if sql::is_interactive(&args) => block_on(&session, "warn", sql::shell(&session)),
         Command::Sql(args) => interruptible(&session, sql::run(&session, args)),
         Command::Serve(args) => block_on(&session, "info", serve::run(&session, args)),

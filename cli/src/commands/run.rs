@@ -18,7 +18,7 @@ use crate::settings::{Environment, Flags, Settings};
 pub(super) async fn run(session: &Session, args: &RunArgs) -> anyhow::Result<()> {
     let settings = session.settings(Flags::new())?;
     let (ingest, observers) = open_observed(&settings, &session.environment).await?;
-    let maintenance = ingest.maintenance();
+    let maintenance = ingest.maintenance().optimizing(settings.optimizes());
     let jobs = open(ingest, &settings)?;
     if jobs.is_empty() {
         note("no pipeline has a schedule and no table promises freshness: declare [schedule] in pipelines/*.toml");
@@ -28,17 +28,13 @@ pub(super) async fn run(session: &Session, args: &RunArgs) -> anyhow::Result<()>
         plan(session, &jobs).await
     } else if args.once {
         let done = once(session, &jobs).await;
-        if settings.optimizes() {
-            maintenance.catch_up().await;
-        }
+        super::load::catch_up(session, &maintenance).await;
         done
     } else {
         note("the schedule is worked, Ctrl-C stops it");
-        let upkeep = settings.optimizes().then(|| Upkeep::start(maintenance));
+        let upkeep = Upkeep::start(maintenance);
         let done = work(&jobs, &session.environment, session.global.quiet, stopped()).await;
-        if let Some(upkeep) = upkeep {
-            upkeep.close().await;
-        }
+        upkeep.close().await;
         done
     };
     observers.close().await;

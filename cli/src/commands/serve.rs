@@ -20,11 +20,9 @@ pub(super) async fn run(session: &Session, args: ServeArgs) -> anyhow::Result<()
     let settings = session.settings(listen.into_iter().collect())?;
     let door = Door::open(&settings)?; // before the lake is opened: a wrong address is told at once
     let (ingest, observers) = open_serving(&settings, &session.environment).await?;
-    let upkeep = settings.optimizes().then(|| Upkeep::start(ingest.maintenance()));
+    let upkeep = Upkeep::start(ingest.maintenance().optimizing(settings.optimizes()));
     let served = serve(session, &settings, ingest, door, observers.telemetry()).await;
-    if let Some(upkeep) = upkeep {
-        upkeep.close().await;
-    }
+    upkeep.close().await;
     observers.close().await;
     served
 }

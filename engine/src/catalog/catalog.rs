@@ -21,6 +21,7 @@ use super::history::read_commit;
 use super::log::TableLog;
 use super::read_store::{ReadFailure, ReadStore};
 use super::recent::{RecentRuns, Tally};
+use super::rollup::{PinnedRollup, Since, since, source_versions, stands_for};
 use super::scan::LAKE_STORE;
 use super::snapshot::TableSnapshot;
 use super::summary::{ColumnDetail, CommitSummary, RunRecord, TableDetail, TableKind, TableSummary};
@@ -44,6 +45,7 @@ struct Inner {
     /// Views that rest on synthetic tables.
     synthetic_views: HashSet<TableName>,
     tables: Mutex<HashMap<TableName, Arc<Slot>>>,
+    rollups: Mutex<HashMap<String, Arc<Slot>>>,
 }
 
 /// One table's cache.
@@ -65,6 +67,8 @@ struct SlotState {
     /// Earlier versions that were asked for, the latest asked last: a reader who pages asks for the same again.
     past: Vec<TableSnapshot>,
     tally: Option<Tally>,
+    /// What a version of a rollup stands for.
+    mark: Option<(u64, Option<i64>)>,
 }
 
 /// How long the log is not listed again where the commit that would be next is not there: a log that was tidied up far
@@ -89,6 +93,8 @@ pub struct PinnedTable {
     pub traced: Arc<dyn TableProvider>,
     /// The greatest day of each date and timestamp column, as far as the log's statistics tell.
     pub(crate) newest_days: Arc<BTreeMap<String, NaiveDate>>,
+    /// The id that its log gave it: a table that was made anew has another.
+    pub(crate) id: Arc<str>,
 }
 
 impl fmt::Debug for Catalog {
@@ -109,7 +115,15 @@ impl Catalog {
         project: Arc<Project>,
         synthetic_views: HashSet<TableName>,
     ) -> Self {
-        Self { inner: Arc::new(Inner { storage, project, synthetic_views, tables: Mutex::default() }) }
+        Self {
+            inner: Arc::new(Inner {
+                storage,
+                project,
+                synthetic_views,
+                tables: Mutex::default(),
+                rollups: Mutex::default(),
+            }),
+        }
     }
 
     /// The lake.
@@ -138,9 +152,7 @@ impl Catalog {
         let (mut state, snapshot) = slot.newest().await?;
         let Some(snapshot) = snapshot else { return Err(self.absent(name).into()) };
         let committed_at = slot.commit(&mut state, snapshot.version()).await?.committed_at;
-        let (provider, traced) = (snapshot.provider().clone(), snapshot.traced().clone());
-        let newest_days = snapshot.newest_days().clone();
-        Ok(PinnedTable { version: snapshot.version(), committed_at, def, provider, traced, newest_days })
+        Ok(pinned(&snapshot, committed_at, def))
     }
 
     /// `name` as it was at `version`.
@@ -154,9 +166,60 @@ impl Catalog {
         let Some(newest) = newest else { return Err(self.absent(name).into()) };
         let snapshot = if newest.version() == version { newest } else { slot.past(&mut state, version).await? };
         let committed_at = slot.commit(&mut state, version).await?.committed_at;
-        let (provider, traced) = (snapshot.provider().clone(), snapshot.traced().clone());
-        let newest_days = snapshot.newest_days().clone();
-        Ok(PinnedTable { version, committed_at, def, provider, traced, newest_days })
+        Ok(pinned(&snapshot, committed_at, def))
+    }
+
+    /// The newest version of a rollup's table; `None` where it was never made.
+    pub(crate) async fn pin_rollup(&self, name: &str) -> Result<Option<PinnedRollup>> {
+        let slot = self.rollup_slot(name);
+        let mut state = slot.state.lock().await;
+        let Some(snapshot) = slot.refresh(&mut state).await? else { return Ok(None) };
+        let mark = match state.mark {
+            Some((version, mark)) if version == snapshot.version() => mark,
+            _ => match &state.loaded {
+                Some((delta, _)) => stands_for(&slot.log, delta).await?,
+                None => None,
+            },
+        };
+        state.mark = Some((snapshot.version(), mark));
+        Ok(Some(PinnedRollup::of(&snapshot, mark)))
+    }
+
+    /// The versions of `tables` that the rollup `name` names; none where it lacks one.
+    pub(crate) async fn rollup_sources(&self, name: &str, tables: &[TableName]) -> Result<Option<Vec<u64>>> {
+        let slot = self.rollup_slot(name);
+        let mut state = slot.state.lock().await;
+        slot.refresh(&mut state).await?;
+        match &state.loaded {
+            Some((delta, _)) => source_versions(&slot.log, delta, tables).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The newest version of `name`, and what has come to it since `from`.
+    ///
+    /// # Errors
+    /// As [`Self::pin`].
+    pub(crate) async fn pin_since(&self, name: &TableName, from: Option<u64>) -> Result<(PinnedTable, Since)> {
+        let def = self.inner.project.table(name).map(|document| document.def.clone());
+        let slot = self.slot(name);
+        let mut state = slot.state.lock().await;
+        let Some(snapshot) = slot.refresh(&mut state).await? else { return Err(self.absent(name).into()) };
+        let committed_at = slot.commit(&mut state, snapshot.version()).await?.committed_at;
+        let since = match (from, &state.loaded) {
+            (Some(from), Some((delta, _))) => since(&slot.log, delta, &snapshot, from).await?,
+            _ => Since::Otherwise,
+        };
+        Ok((pinned(&snapshot, committed_at, def), since))
+    }
+
+    fn rollup_slot(&self, name: &str) -> Arc<Slot> {
+        let mut rollups = self.inner.rollups.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || {
+            let log = TableLog::of_rollup(&self.inner.storage, name);
+            Arc::new(Slot { log, state: AsyncMutex::default() })
+        };
+        rollups.entry(name.to_owned()).or_insert_with(new).clone()
     }
 
     /// `name` as it was at `time`: the newest version that was committed by then.
@@ -388,6 +451,19 @@ impl Catalog {
         let known: Vec<String> = tables.chain(views).map(ToString::to_string).collect();
         let nearest = nearest(&name.to_string(), known.iter().map(String::as_str)).and_then(|name| name.parse().ok());
         CatalogError::Unknown { table: name.clone(), nearest }
+    }
+}
+
+/// `snapshot` for one query.
+fn pinned(snapshot: &TableSnapshot, committed_at: Option<DateTime<Utc>>, def: Option<Arc<TableDef>>) -> PinnedTable {
+    PinnedTable {
+        version: snapshot.version(),
+        committed_at,
+        def,
+        provider: snapshot.provider().clone(),
+        traced: snapshot.traced().clone(),
+        newest_days: snapshot.newest_days().clone(),
+        id: snapshot.id().clone(),
     }
 }
 

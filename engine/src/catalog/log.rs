@@ -21,6 +21,9 @@ use crate::storage::{Storage, StorageError};
 /// Folder of the logs that Xiangyun keeps for itself. No table's schema can be called so.
 const INTERNAL: &str = "_xiangyun";
 
+/// Folder of rollups in there.
+const ROLLUPS: &str = "rollups";
+
 /// Commits that a state is brought forward by before it is loaded anew: several checkpoints.
 const WORN_AFTER: u64 = 500;
 
@@ -74,6 +77,12 @@ impl TableLog {
     pub fn internal(storage: &Storage, name: &str) -> Self {
         let path = storage.root.clone().join(INTERNAL).join(name);
         Self::at(storage, format!("{INTERNAL}/{name}"), path)
+    }
+
+    /// The log of a rollup's table.
+    pub fn of_rollup(storage: &Storage, name: &str) -> Self {
+        let path = storage.root.clone().join(INTERNAL).join(ROLLUPS).join(name);
+        Self::at(storage, format!("{INTERNAL}/{ROLLUPS}/{name}"), path)
     }
 
     fn at(storage: &Storage, label: String, path: Path) -> Self {

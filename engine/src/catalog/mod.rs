@@ -16,6 +16,7 @@ mod pruning;
 mod read_store;
 mod recent;
 mod relations;
+mod rollup;
 mod scan;
 mod snapshot;
 mod summary;
@@ -37,6 +38,8 @@ pub use provenance::{FILE_COLUMN, LINE_COLUMN, PROVENANCE_COLUMNS, RUN_COLUMN, p
 pub use recent::RunCounts;
 pub use relations::tables_of;
 pub(crate) use relations::tables_under;
+pub(crate) use rollup::{PinnedRollup, Since};
+pub use rollup::{SourceVersion, Stand, stands_for};
 pub use snapshot::TableSnapshot;
 pub use summary::{
     ColumnDetail, CommitSummary, ResolvedRows, RunRead, RunRecord, RunSource, RunStatus, TableDetail, TableKind,

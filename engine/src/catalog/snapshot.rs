@@ -38,6 +38,7 @@ pub struct TableSnapshot {
     provider: Arc<dyn TableProvider>,
     traced: Arc<dyn TableProvider>,
     newest_days: Arc<BTreeMap<String, NaiveDate>>,
+    id: Arc<str>,
 }
 
 impl TableSnapshot {
@@ -64,7 +65,13 @@ impl TableSnapshot {
             (Arc::new(traced.narrowed(schema.clone())), Arc::new(traced))
         };
         let version = state.version();
-        Ok(Self { version, schema, partition_by, rows, files: count, size_bytes, provider, traced, newest_days })
+        let id = state.metadata().id().into();
+        Ok(Self { version, schema, partition_by, rows, files: count, size_bytes, provider, traced, newest_days, id })
+    }
+
+    /// The id that the log gave the table.
+    pub(crate) fn id(&self) -> &Arc<str> {
+        &self.id
     }
 
     /// Version of the Delta log.

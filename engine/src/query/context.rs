@@ -102,7 +102,7 @@ impl QueryContext {
         self.prepared(ticket, state, planned, &question, lane)
     }
 
-    fn prepared(
+    pub(super) fn prepared(
         &self,
         ticket: Ticket,
         state: SessionState,
@@ -137,13 +137,15 @@ impl QueryContext {
         Ok((plan, scope))
     }
 
-    /// Runs the plan that `build` makes of `tables` at the versions that `pins` holds, under the same limits as SQL.
+    /// Runs the plan that `build` makes of `tables` at the versions that `pins` holds, under the same limits as SQL. The
+    /// `rollups` that are there are at hand too.
     /// `statement` says in the records what was asked.
     pub(super) async fn plan_in(
         &self,
         pins: &Pins,
         statement: String,
         tables: &[TableName],
+        rollups: &[&str],
         max_rows: Option<usize>,
         build: impl FnOnce(&SessionState, &Scope) -> Result<LogicalPlan> + Send,
     ) -> Result<Prepared> {
@@ -155,6 +157,7 @@ impl QueryContext {
                 let mut scope = Scope::default();
                 let resolver = Resolver { data: Data::Pinned(pins), ..self.resolver(&state, &AsOf::Now) };
                 resolver.resolve_names(tables, &mut scope).await?;
+                scope.rollups = self.rollups_at_hand(pins, rollups).await;
                 let plan = build(&state, &scope)?;
                 super::gate::check_plan(&plan)?;
                 Ok((plan, scope))

@@ -109,7 +109,7 @@ impl QueryContext {
             let plan = models.newest_day(&metric.name, &scans.collect::<Result<_>>()?)?;
             plan.ok_or_else(|| timeless(&metric.name))
         };
-        let mut result = self.plan_in(pins, statement, &tables, None, build).await?.run().await?;
+        let mut result = self.plan_in(pins, statement, &tables, &[], None, build).await?.run().await?;
         while let Some(batch) = result.next().await {
             let batch = batch?;
             let days = batch.column(0).as_primitive_opt::<Date32Type>().filter(|days| !days.is_empty());

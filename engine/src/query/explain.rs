@@ -20,7 +20,7 @@ use super::statement::ReadStatement;
 use super::translate::from_datafusion;
 use super::written::written;
 use crate::error::{Error, ErrorKind, Result};
-use crate::semantic::{MetricQuery, MetricSummary};
+use crate::semantic::{MetricPlan, MetricQuery, MetricSummary, RollupState, RollupUse};
 
 /// What a metric query would run.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -29,6 +29,8 @@ pub struct MetricExplanation {
     pub metric: MetricSummary,
     /// The tables it would read, each at one version.
     pub tables: Vec<TableVersion>,
+    /// The rollups that it would be read from, and those that would answer if they were not behind.
+    pub rollups: Vec<RollupUse>,
     /// A statement that gives the same figures; none where the plan has no form in SQL.
     pub sql: Option<String>,
     /// Why there is no statement.
@@ -62,7 +64,10 @@ impl QueryContext {
         let mut scope = Scope::default();
         resolver.resolve_names(&tables, &mut scope).await?;
         let scans = tables.iter().map(|table| Ok((table.clone(), scan(table, &scope)?)));
-        let planned = models.plan(query, &state, &scans.collect::<Result<_>>()?, today)?.plan;
+        let at_hand = self.rollups_at_hand(pins, &models.rollups_for(query)?).await;
+        let MetricPlan { plan: planned, rollups, .. } =
+            models.plan_over(query, &state, &scans.collect::<Result<_>>()?, &at_hand, today)?;
+        let is_rolled = rollups.iter().any(|rollup| rollup.state == RollupState::Used);
         super::gate::check_plan(&planned)?;
         let limited = match query.limit {
             Some(rows) => LogicalPlanBuilder::from(planned.clone())
@@ -90,9 +95,10 @@ impl QueryContext {
         Ok(MetricExplanation {
             metric,
             tables: scope.versions,
+            rollups,
             sql,
             sql_missing,
-            logical_plan: nameable.display_indent().to_string(),
+            logical_plan: if is_rolled { limited } else { nameable }.display_indent().to_string(),
             physical_plan: displayable(physical.as_ref()).indent(false).to_string(),
         })
     }

@@ -71,12 +71,15 @@ impl QueryContext {
     /// The answers to questions of one [`ShareKey`].
     async fn shared(&self, pins: &Pins, queries: &[&MetricQuery]) -> Result<Vec<MetricAnswer>> {
         let models = self.engine().models();
-        let mut tables = Vec::new();
+        let (mut tables, mut rollups) = (Vec::new(), Vec::new());
         for query in queries {
             tables.extend(self.tables_read(query)?);
+            rollups.extend(models.rollups_for(query)?);
         }
         tables.sort();
         tables.dedup();
+        rollups.sort_unstable();
+        rollups.dedup();
         // Whoever may have the most rows decides for how many the plan runs; no limit is the principal's own.
         let limits: Option<Vec<usize>> = queries.iter().map(|query| query.limit).collect();
         let max_rows = limits.and_then(|limits| limits.into_iter().max());
@@ -84,9 +87,10 @@ impl QueryContext {
         let today = self.engine().clock().today();
         let mut planned = None;
         let mut result = self
-            .plan_in(pins, statement, &tables, max_rows, |state, scope| {
+            .plan_in(pins, statement, &tables, &rollups, max_rows, |state, scope| {
                 let plans = tables.iter().map(|table| Ok((table.clone(), scan(table, scope)?)));
-                let shared = models.plan_shared(queries, state, &plans.collect::<Result<HashMap<_, _>>>()?, today)?;
+                let plans = plans.collect::<Result<HashMap<_, _>>>()?;
+                let shared = models.plan_shared(queries, state, &plans, &scope.rollups, today)?;
                 let plan = shared.plan.clone();
                 planned = Some(shared);
                 Ok(plan)
@@ -145,6 +149,7 @@ fn split(
             grain: answer.grain,
             columns: answer.columns,
             synthetic: answer.synthetic,
+            rollups: answer.rollups,
             result,
         });
     }

@@ -32,7 +32,7 @@ pub(crate) async fn compile(project: &Project, state: &SessionState, diagnostics
     let mut shapes = HashMap::new();
     for table in &project.tables {
         let (schema, primary_key) = (table.def.arrow_schema(), table.def.primary_key.clone());
-        let shape = TableShape { schema, synthetic: table.def.synthetic, primary_key };
+        let shape = TableShape { schema, synthetic: table.def.synthetic, primary_key, view: None };
         shapes.insert(table.def.name.clone(), shape);
     }
     let principal = Principal::system();
@@ -46,7 +46,8 @@ pub(crate) async fn compile(project: &Project, state: &SessionState, diagnostics
         if synthetic {
             synthetic_views.insert(name.clone());
         }
-        shapes.insert(name, TableShape { schema, synthetic, primary_key: Vec::new() });
+        let view = scope.source(&name).map(|source| super::views::shape(source.as_ref()));
+        shapes.insert(name, TableShape { schema, synthetic, primary_key: Vec::new(), view });
     }
     Compiled { models: Models::compile(project, &shapes, state, diagnostics), synthetic_views }
 }
@@ -92,12 +93,14 @@ impl QueryContext {
     pub async fn prepare_metric(&self, pins: &Pins, query: MetricQuery) -> Result<PreparedMetric> {
         let tables = self.tables_read(&query)?;
         let models = self.engine().models();
+        let rollups = models.rollups_for(&query)?;
         let today = self.engine().clock().today();
         let mut planned = None;
         let prepared = self
-            .plan_in(pins, query.to_string(), &tables, query.limit, |state, scope| {
+            .plan_in(pins, query.to_string(), &tables, &rollups, query.limit, |state, scope| {
                 let plans = tables.iter().map(|table| Ok((table.clone(), scan(table, scope)?)));
-                let answer = models.plan(&query, state, &plans.collect::<Result<_>>()?, today)?;
+                let plans = plans.collect::<Result<_>>()?;
+                let answer = models.plan_over(&query, state, &plans, &scope.rollups, today)?;
                 let plan = answer.plan.clone();
                 planned = Some(answer);
                 Ok(plan)
@@ -170,9 +173,9 @@ impl PreparedMetric {
     /// # Errors
     /// As [`Prepared::run`].
     pub async fn run(self) -> Result<MetricAnswer> {
-        let MetricPlan { metric, regions, grain, columns, synthetic, .. } = self.planned;
+        let MetricPlan { metric, regions, grain, columns, synthetic, rollups, .. } = self.planned;
         let result = self.prepared.run().await?;
-        Ok(MetricAnswer { metric, regions, grain, columns, synthetic, result })
+        Ok(MetricAnswer { metric, regions, grain, columns, synthetic, rollups, result })
     }
 }
 

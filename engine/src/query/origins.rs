@@ -171,7 +171,7 @@ impl QueryContext {
             by_line(parts).and_then(finish).and_then(LogicalPlanBuilder::build).map_err(|error| from_datafusion(&error))
         };
         let statement = format!("provenance of {query}");
-        let mut result = self.plan_in(pins, statement, tables, Some(MAX_RESULT), build).await?.run().await?;
+        let mut result = self.plan_in(pins, statement, tables, &[], Some(MAX_RESULT), build).await?.run().await?;
         let mut batches = Vec::new();
         while let Some(batch) = result.next().await {
             batches.push(batch?);

@@ -116,7 +116,7 @@ pub(super) fn key(
 }
 
 /// Whether no function of the plan depends on anything but its arguments.
-fn is_immutable(plan: &LogicalPlan) -> DataFusionResult<bool> {
+pub(super) fn is_immutable(plan: &LogicalPlan) -> DataFusionResult<bool> {
     let mut immutable = true;
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expression| {

@@ -27,6 +27,7 @@ use crate::catalog::{Catalog, PinnedTable, TableName, with_provenance};
 use crate::error::ErrorKind;
 use crate::policy::{self, Principal};
 use crate::project::{Project, nearest};
+use crate::semantic::RollupTable;
 
 type Result<T, E = QueryError> = std::result::Result<T, E>;
 
@@ -56,6 +57,11 @@ impl Pins {
     /// Nothing pinned yet.
     pub(crate) fn new(catalog: &Catalog) -> Self {
         Self { catalog: catalog.clone(), held: Mutex::default() }
+    }
+
+    /// Those tables, as they are given.
+    pub(crate) fn holding(catalog: &Catalog, tables: impl IntoIterator<Item = (TableName, PinnedTable)>) -> Self {
+        Self { catalog: catalog.clone(), held: Mutex::new(tables.into_iter().collect()) }
     }
 
     /// Pins `tables`. One that cannot be pinned fails the questions that read it, and no other.
@@ -122,6 +128,8 @@ pub(crate) struct Scope {
     pub(crate) versions: Vec<TableVersion>,
     /// Every table and view that is read, by whatever way.
     pub(crate) reached: Vec<TableName>,
+    /// Rollups that may be read in the place of tables.
+    pub(crate) rollups: Vec<RollupTable>,
     /// Everything has a version: nothing is staged, or told by the platform of itself.
     pub(crate) is_pinned: bool,
 }
@@ -133,6 +141,7 @@ impl Default for Scope {
             traced: Sources::new(),
             versions: Vec::new(),
             reached: Vec::new(),
+            rollups: Vec::new(),
             is_pinned: true,
         }
     }

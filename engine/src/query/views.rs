@@ -2,7 +2,13 @@
 
 use arrow::datatypes::{DataType, Schema, TimeUnit};
 
-use crate::catalog::{ColumnDetail, ColumnType, TableDetail, TableSummary, ViewDef};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::logical_expr::{LogicalPlan, TableSource};
+use std::fmt::Write as _;
+
+use super::prepared::is_immutable;
+use crate::catalog::{ColumnDetail, ColumnType, TableDetail, TableName, TableSummary, ViewDef};
+use crate::semantic::ViewShape;
 
 pub(super) fn detail(view: &ViewDef, summary: TableSummary, schema: &Schema) -> TableDetail {
     let columns = schema.fields().iter().map(|field| ColumnDetail {
@@ -40,4 +46,43 @@ fn type_name(data_type: &DataType) -> String {
         other => return other.to_string(),
     };
     known.to_string()
+}
+
+/// What the view behind `source` is made of.
+pub(super) fn shape(source: &dyn TableSource) -> ViewShape {
+    let mut shape = ViewShape { tables: Vec::new(), plan: String::new(), is_immutable: true, is_row_wise: true };
+    let mut scans = 0;
+    if let Some(plan) = source.get_logical_plan() {
+        describe(&plan, &mut shape, &mut scans);
+    }
+    shape.is_row_wise &= scans == 1;
+    shape.tables.sort();
+    shape.tables.dedup();
+    shape
+}
+
+fn describe(plan: &LogicalPlan, shape: &mut ViewShape, scans: &mut usize) {
+    let _ = writeln!(shape.plan, "{}", plan.display_indent());
+    shape.is_immutable &= is_immutable(plan).unwrap_or(false);
+    let walked = plan.apply_with_subqueries(|node| {
+        match node {
+            LogicalPlan::TableScan(scan) => match scan.source.get_logical_plan() {
+                Some(view) => describe(&view, shape, scans),
+                None => {
+                    *scans += 1;
+                    let name =
+                        scan.table_name.schema().map(|schema| TableName::try_new(schema, scan.table_name.table()));
+                    match name {
+                        Some(Ok(name)) => shape.tables.push(name),
+                        // Rows that are no table's.
+                        _ => shape.is_immutable = false,
+                    }
+                }
+            },
+            LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) => {}
+            _ => shape.is_row_wise = false,
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    shape.is_immutable &= walked.is_ok();
 }

@@ -18,6 +18,7 @@ use super::lookback::Lookback;
 use super::model::{Model, Surroundings, TableShape};
 use super::models::{Metric, Models};
 use super::region::Level;
+use super::rollup;
 use super::window::Window;
 use crate::catalog::{TableName, is_identifier};
 use crate::project::{Diagnostics, Document, Project};
@@ -77,6 +78,10 @@ pub(super) fn compile(
             check_whole(&metric, &models, diagnostics);
             models.metrics.insert(name, metric);
         }
+    }
+    for (document, path, fault) in rollup::compile(&mut models, &around) {
+        let path: Vec<_> = path.iter().map(String::as_str).collect();
+        report(&document, &path, fault, diagnostics);
     }
     models
 }

@@ -56,6 +56,9 @@ pub struct SemanticModelDef {
     /// The published figures. Names are unique in the whole project.
     #[serde(default)]
     pub metrics: IndexMap<String, MetricDef>,
+    /// Sums that are kept beside the table and answer what they can answer exactly. Names are unique in the whole project.
+    #[serde(default)]
+    pub rollups: IndexMap<String, RollupDef>,
 }
 
 impl Resource for SemanticModelDef {
@@ -134,6 +137,24 @@ pub enum DimensionKind {
     Category,
     /// Division codes: may be grouped at `<name>.province`, `.prefecture`, `.county`, `.township`, as was or as is.
     Region,
+}
+
+/// Measures, added up by dimensions and periods and kept beside the table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RollupDef {
+    /// What it is kept by, named as in `by`: `channel`, `region`, or only a level, as in `region.prefecture`. Questions may
+    /// group by and filter on these, and on nothing else.
+    #[serde(default)]
+    pub dimensions: Vec<String>,
+    /// The period that it is kept by; needed where the model has a time dimension. Coarser grains are answered too.
+    pub grain: Option<TimeGrain>,
+    /// Measures that it keeps.
+    #[serde(default)]
+    pub measures: Vec<String>,
+    /// Metrics of this file whose measures it keeps.
+    #[serde(default)]
+    pub metrics: Vec<String>,
 }
 
 /// An aggregate over the table.

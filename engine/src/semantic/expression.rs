@@ -8,7 +8,9 @@ use datafusion::common::{Column, DFSchema, SchemaError};
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{EmptyRelation, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator};
+use datafusion::logical_expr::{
+    EmptyRelation, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Volatility,
+};
 use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Ident, visit_expressions_mut};
 
 use super::error::suggest;
@@ -248,6 +250,24 @@ fn empty(schema: &DFSchema) -> Result<LogicalPlan, DataFusionError> {
 /// Whether figures can be computed from it.
 pub(super) fn is_number(data_type: &DataType) -> bool {
     data_type.is_numeric()
+}
+
+/// Type of the aggregate `expr` over `schema`, coerced as the planner would.
+pub(super) fn aggregate_type(session: &SessionState, expr: &Expr, schema: &DFSchema) -> Result<DataType, Fault> {
+    let plan = LogicalPlanBuilder::from(empty(schema)?).aggregate(Vec::<Expr>::new(), [expr.clone()])?.build()?;
+    Ok(analyze(session, plan)?.schema().field(0).data_type().clone())
+}
+
+/// Whether `expr` depends on nothing but a row: neither on the time nor on chance.
+pub(super) fn is_immutable(expr: &Expr) -> bool {
+    let depends = expr.exists(|node| {
+        Ok(match node {
+            Expr::ScalarFunction(call) => call.func.signature().volatility != Volatility::Immutable,
+            Expr::AggregateFunction(call) => call.func.signature().volatility != Volatility::Immutable,
+            _ => false,
+        })
+    });
+    !depends.unwrap_or(true)
 }
 
 /// Type of `expr` over `schema`, coerced as the planner would.

@@ -15,6 +15,7 @@ mod period;
 mod plan;
 mod query;
 mod region;
+mod rollup;
 mod summary;
 mod window;
 mod working_days;
@@ -25,13 +26,15 @@ mod tests;
 pub use condition::{Comparison, ComparisonOp, Condition};
 pub use definition::{
     AsOfDef, ChangeKind, CumulativeWindow, DerivedInput, DimensionDef, DimensionKind, EmptyPeriods, HierarchyDef,
-    JoinDef, JoinKind, MeasureDef, MetricDef, MetricKind, SemanticModelDef, TimeGrain,
+    JoinDef, JoinKind, MeasureDef, MetricDef, MetricKind, RollupDef, SemanticModelDef, TimeGrain,
 };
 pub use error::SemanticError;
-pub use model::TableShape;
+pub use model::{TableShape, ViewShape};
 pub use models::Models;
 pub(crate) use period::Periods;
 pub use plan::{MetricPlan, ShareKey, SharedPlan};
 pub use query::{
     Additivity, Hierarchy, MetricAnswer, MetricColumn, MetricColumnRole, MetricQuery, MetricSummary, RegionMode,
 };
+pub use rollup::{AskedQuestion, RollupAdvice, RollupProposal, Tally};
+pub use rollup::{RollupState, RollupSummary, RollupTable, RollupUse};

@@ -34,6 +34,21 @@ pub struct TableShape {
     pub synthetic: bool,
     /// The columns by which its rows are unique; none where that is not declared, as of a view.
     pub primary_key: Vec<String>,
+    /// What it is made of, where it is a view.
+    pub view: Option<ViewShape>,
+}
+
+/// What a view is made of.
+#[derive(Debug, Clone)]
+pub struct ViewShape {
+    /// The tables under it, over whatever other views.
+    pub tables: Vec<TableName>,
+    /// Its plan and those of the views under it, as text.
+    pub plan: String,
+    /// Whether it depends on nothing but its tables.
+    pub is_immutable: bool,
+    /// Whether each of its rows comes of one row of its only table.
+    pub is_row_wise: bool,
 }
 
 /// A model whose expressions are typed.
@@ -50,10 +65,14 @@ pub(super) struct Model {
     pub(super) joins: IndexMap<String, Join>,
     pub(super) dimensions: IndexMap<String, Dimension>,
     pub(super) measures: IndexMap<String, Measure>,
+    /// The columns that its expressions may use: the table's, and those of the joins.
+    pub(super) schema: Arc<DFSchema>,
+    /// What its table is made of, where it is a view.
+    pub(super) view: Option<ViewShape>,
 }
 
 /// Something to group by.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Dimension {
     pub(super) expr: Expr,
     pub(super) data_type: DataType,
@@ -62,7 +81,7 @@ pub(super) struct Dimension {
 }
 
 /// An aggregate.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Measure {
     pub(super) aggregation: Aggregation,
     pub(super) stock: bool,
@@ -86,6 +105,20 @@ impl TimeColumn {
             _ => return None,
         };
         Some(Self { name: name.into(), instant })
+    }
+
+    /// A column called `name` of dates, or of instants.
+    pub(super) fn of_periods(name: &str, grain: TimeGrain) -> Self {
+        let instant = (grain == TimeGrain::Hour).then(|| (TimeUnit::Microsecond, Some("UTC".into())));
+        Self { name: name.into(), instant }
+    }
+
+    /// Its type in a table.
+    pub(super) fn data_type(&self) -> DataType {
+        match &self.instant {
+            None => DataType::Date32,
+            Some((unit, zone)) => DataType::Timestamp(*unit, zone.clone()),
+        }
     }
 
     /// The column's name.
@@ -233,6 +266,8 @@ impl Model {
             joins: joined.joins,
             dimensions,
             measures,
+            schema: Arc::new(schema),
+            view: shape.view.clone(),
         }
     }
 

@@ -12,6 +12,7 @@ use super::lookback::Lookback;
 use super::model::{Dimension, Model, TableShape};
 use super::query::MetricQuery;
 use super::region::Level;
+use super::rollup::Rollup;
 use crate::catalog::TableName;
 use crate::error::Result;
 use crate::project::{Diagnostics, Project, nearest};
@@ -21,6 +22,7 @@ use crate::project::{Diagnostics, Project, nearest};
 pub struct Models {
     pub(super) models: Vec<Model>,
     pub(super) metrics: IndexMap<String, Metric>,
+    pub(super) rollups: IndexMap<String, Rollup>,
 }
 
 /// A metric whose parts exist and fit.

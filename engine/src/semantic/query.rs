@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 
 use super::condition::Condition;
 use super::definition::TimeGrain;
+use super::rollup::RollupUse;
 use crate::catalog::Bilingual;
 use crate::query::QueryResult;
 
@@ -88,6 +89,45 @@ impl fmt::Display for MetricQuery {
     }
 }
 
+impl MetricQuery {
+    /// The question that a record of a query shows, as its `Display` wrote it; none for what is no question to a metric,
+    /// and for one that was cut off. What is read looks like the parts of a question, and is not proven to be them: a
+    /// condition may end like one.
+    pub fn of_record(text: &str) -> Option<Self> {
+        let text = text.strip_prefix("metric ").filter(|text| !text.ends_with('…'))?;
+        let (metric, mut rest) = text.split_once(' ').unwrap_or((text, ""));
+        let mut query = Self { metric: metric.into(), ..Self::default() };
+        // From the end: behind the conditions no part has a space.
+        let mut last = |name: &str| -> Option<String> {
+            let at = rest.rfind(' ').map_or(0, |space| space + 1);
+            let value = rest[at..].strip_prefix(name)?.strip_prefix('=')?.to_owned();
+            rest = rest[..at].trim_end();
+            Some(value)
+        };
+        let names = |text: String| text.split(',').map(str::to_owned).collect::<Vec<_>>();
+        query.regions = last("regions").map(|text| text.parse()).transpose().ok()?;
+        query.limit = last("limit").map(|text| text.parse()).transpose().ok()?;
+        query.order = last("order").map(names).unwrap_or_default();
+        query.to = last("to").map(|text| text.parse()).transpose().ok()?;
+        query.from = last("from").map(|text| text.parse()).transpose().ok()?;
+        query.grain = last("grain").map(|text| text.parse()).transpose().ok()?;
+        if let Some((before, held)) = rest.split_once("conditions=") {
+            query.conditions = Some(serde_json::from_str(held).ok()?);
+            rest = before.trim_end();
+        }
+        if let Some(by) = rest.strip_prefix("by=") {
+            let (by, behind) = by.split_once(' ').unwrap_or((by, ""));
+            query.by = names(by.to_owned());
+            rest = behind;
+        }
+        query.filter = match rest {
+            "" => None,
+            rest => Some(rest.strip_prefix("where=")?.to_owned()),
+        };
+        Some(query)
+    }
+}
+
 /// What a column of the answer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -127,6 +167,8 @@ pub struct MetricAnswer {
     pub columns: Vec<MetricColumn>,
     /// Any of the tables it rests on is synthetic.
     pub synthetic: bool,
+    /// The rollups that it was read from, and those that would have answered if they were not behind.
+    pub rollups: Vec<RollupUse>,
     /// The rows, and the table versions they rest on.
     pub result: QueryResult,
 }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use xiangyun_engine::catalog::system::{quarantine_schema, queries_schema, runs_schema};
 use xiangyun_engine::catalog::{TableDef, TableFiles, TableLog, TableName};
 use xiangyun_engine::project::Project;
+use xiangyun_engine::semantic::RollupSummary;
 use xiangyun_engine::storage::Storage;
 use xiangyun_engine::{ErrorKind, Result};
 
@@ -35,6 +36,8 @@ pub enum Subject {
     Table(Arc<TableDef>),
     /// Below `_xiangyun`.
     Log(&'static str),
+    /// The table of a rollup.
+    Rollup(Arc<RollupSummary>),
 }
 
 impl Subject {
@@ -46,6 +49,7 @@ impl Subject {
         match self {
             Self::Table(def) => def.name.to_string(),
             Self::Log(name) => format!("_xiangyun/{name}"),
+            Self::Rollup(rollup) => format!("_xiangyun/rollups/{}", rollup.name),
         }
     }
 
@@ -62,6 +66,8 @@ impl Subject {
         match self {
             Self::Table(def) => def.optimize.automatic,
             Self::Log(_) => true,
+            // Its parts are merged as they come.
+            Self::Rollup(_) => false,
         }
     }
 
@@ -69,6 +75,7 @@ impl Subject {
         match self {
             Self::Table(def) => TableLog::of_table(storage, &def.name),
             Self::Log(name) => TableLog::internal(storage, name),
+            Self::Rollup(rollup) => TableLog::of_rollup(storage, &rollup.name),
         }
     }
 
@@ -84,6 +91,7 @@ impl Subject {
                 };
                 Target::internal(storage, name, schema)
             }
+            Self::Rollup(rollup) => Target::rollup(storage, rollup, false),
         }
     }
 }

@@ -18,6 +18,7 @@ const CHECKPOINT_INTERVAL: &str = "20";
 pub(super) fn schema_actions(target: &Target, state: Option<&DeltaTableState>) -> Result<Vec<Action>, CommitError> {
     match state {
         None => create(target).map_err(|source| CommitError::Refused { table: target.label().into(), source }),
+        Some(state) if target.is_made_anew => replaced(target, state),
         Some(state) => evolve(target, state),
     }
 }
@@ -37,6 +38,23 @@ fn create(target: &Target) -> Result<Vec<Action>, BoxError> {
         .with_name(target.label().to_string())?
         .with_description(target.description.clone())?;
     Ok(vec![Action::Protocol(protocol), Action::Metadata(metadata)])
+}
+
+/// The columns of the target in the place of those that the table has.
+fn replaced(target: &Target, state: &DeltaTableState) -> Result<Vec<Action>, CommitError> {
+    let there = state.snapshot().arrow_schema();
+    let shape = |schema: &Schema| -> Vec<_> {
+        schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect()
+    };
+    if shape(&there) == shape(&target.schema) {
+        return Ok(Vec::new());
+    }
+    let made = || -> Result<Metadata, BoxError> {
+        let schema: StructType = target.schema.as_ref().try_into_kernel()?;
+        Ok(state.metadata().clone().with_schema(&schema)?)
+    };
+    let made = made().map_err(|source| CommitError::Refused { table: target.label().into(), source })?;
+    Ok(vec![Action::Metadata(made)])
 }
 
 fn evolve(target: &Target, state: &DeltaTableState) -> Result<Vec<Action>, CommitError> {

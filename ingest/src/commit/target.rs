@@ -6,6 +6,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::table::state::DeltaTableState;
 use xiangyun_engine::catalog::{FILE_COLUMN, OptimizeDef, RUN_COLUMN, TableDef, TableLog, with_provenance};
+use xiangyun_engine::semantic::RollupSummary;
 use xiangyun_engine::storage::Storage;
 
 /// Each run adds a file or two to the lake's own logs, which are read less often than tables.
@@ -23,6 +24,8 @@ pub(crate) struct Target {
     /// Columns with a Bloom filter.
     pub(crate) lookup: Vec<String>,
     pub(crate) optimize: OptimizeDef,
+    /// Whether a commit may give the table other columns: it brings all of its rows.
+    pub(crate) is_made_anew: bool,
 }
 
 impl Target {
@@ -35,6 +38,7 @@ impl Target {
             description: format!("{} / {}", def.title.zh, def.title.en),
             lookup: def.columns.iter().filter(|column| column.lookup).map(|column| column.name.clone()).collect(),
             optimize: def.optimize.clone(),
+            is_made_anew: false,
         }
     }
 
@@ -73,6 +77,21 @@ impl Target {
             description: format!("Xiangyun's {name}"),
             lookup: Vec::new(),
             optimize: OptimizeDef { min_files: INTERNAL_MIN_FILES, ..OptimizeDef::default() },
+            is_made_anew: false,
+        }
+    }
+
+    /// The table of a rollup; `is_made_anew` where a commit brings all of its rows.
+    pub(super) fn rollup(storage: &Storage, rollup: &RollupSummary, is_made_anew: bool) -> Self {
+        Self {
+            log: TableLog::of_rollup(storage, &rollup.name),
+            schema: Arc::clone(&rollup.schema),
+            partition_by: Vec::new(),
+            sort_by: rollup.sort_by.clone(),
+            description: format!("Xiangyun's rollup {}", rollup.name),
+            lookup: Vec::new(),
+            optimize: OptimizeDef::default(),
+            is_made_anew,
         }
     }
 

@@ -1,10 +1,11 @@
 //! Tables stay healthy: small files are put together, files that no version needs are removed, earlier versions come
-//! back and are compared. Whatever changes a table is carried out by [`crate::commit`].
+//! back and are compared, rollups follow their tables. Whatever changes a table is carried out by [`crate::commit`].
 
 mod diff;
 mod error;
 mod optimize;
 mod restore;
+mod rollups;
 mod upkeep;
 mod vacuum;
 
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use xiangyun_engine::catalog::{TableDef, TableName};
-use xiangyun_engine::{Engine, Result};
+use xiangyun_engine::{Engine, Principal, Result};
 
 use crate::commit::{Committer, RestorePlan};
 pub use crate::commit::{Compacted, Pick, Small, Subject};
@@ -21,6 +22,7 @@ pub use diff::{Diff, DiffRows};
 pub use error::MaintainError;
 pub use optimize::Optimized;
 pub use restore::Restored;
+pub use rollups::{RefreshOutcome, Refreshed};
 pub use upkeep::Upkeep;
 pub use vacuum::{DEFAULT_RETENTION, LEAST_RETENTION, Stale, Vacuum};
 
@@ -32,11 +34,18 @@ const LEASE: Duration = Duration::from_secs(120);
 pub struct Maintenance {
     engine: Engine,
     committer: Committer,
+    optimizes: bool,
 }
 
 impl Maintenance {
     pub(crate) fn new(engine: Engine, committer: Committer) -> Self {
-        Self { engine, committer }
+        Self { engine, committer, optimizes: true }
+    }
+
+    /// Whether small files are put together without being asked to; they are unless said.
+    #[must_use]
+    pub fn optimizing(self, optimizes: bool) -> Self {
+        Self { optimizes, ..self }
     }
 
     /// The table called `name`.
@@ -47,10 +56,12 @@ impl Maintenance {
         Ok(Subject::Table(self.def(name)?))
     }
 
-    /// Every declared table, and the lake's own logs.
+    /// Every declared table, the lake's own logs, and the tables of rollups.
     pub fn all(&self) -> Vec<Subject> {
+        let rollups = self.engine.query_as(Principal::system()).declared_rollups();
         let tables = self.engine.project().tables.iter().map(|table| Subject::Table(Arc::clone(&table.def)));
-        tables.chain(Subject::LOGS.map(Subject::Log)).collect()
+        let logs = Subject::LOGS.map(Subject::Log);
+        tables.chain(logs).chain(rollups.into_iter().map(|rollup| Subject::Rollup(Arc::new(rollup)))).collect()
     }
 
     fn def(&self, name: &TableName) -> Result<Arc<TableDef>> {

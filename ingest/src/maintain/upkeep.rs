@@ -1,4 +1,4 @@
-//! Small files are put together by themselves, in the background of a process that writes.
+//! Rollups follow their tables and small files are put together by themselves, in the background of a process that writes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use xiangyun_engine::Result;
 
 use super::optimize::{Optimized, optimize};
-use super::{Maintenance, Pick, Subject};
+use super::{Maintenance, Pick, RefreshOutcome, Refreshed, Subject};
 
 /// How long further commits are waited for: one look serves them all.
 const GATHER: Duration = Duration::from_secs(2);
@@ -49,6 +49,8 @@ impl Upkeep {
 }
 
 async fn work(maintenance: &Maintenance) {
+    // What other processes have committed before this one began.
+    follow(maintenance).await;
     loop {
         let looks_at_logs = tokio::select! {
             () = maintenance.committer.touch() => false,
@@ -59,10 +61,39 @@ async fn work(maintenance: &Maintenance) {
         if looks_at_logs {
             subjects = Subject::LOGS.into_iter().map(Subject::Log).collect();
         }
+        // Before files are put together, so that what came is still told by files of its own.
+        follow(maintenance).await;
+        let mut changed = false;
         for (table, done) in maintenance.tend(subjects).await {
-            if let Err(error) = done {
-                tracing::warn!(table.name = table, error = %error.chain(), "small files were not put together");
+            match done {
+                Ok(done) => changed |= done.done.version.is_some(),
+                Err(error) => {
+                    tracing::warn!(table.name = table, error = %error.chain(), "small files were not put together");
+                }
             }
+        }
+        if changed {
+            follow(maintenance).await;
+        }
+    }
+}
+
+/// Brings the rollups up to date; the tables answer for those that cannot be.
+async fn follow(maintenance: &Maintenance) {
+    for (rollup, refreshed) in maintenance.refresh_rollups().await {
+        match refreshed {
+            Ok(Refreshed { outcome: RefreshOutcome::Current | RefreshOutcome::NotLoaded, .. }) => {}
+            Ok(Refreshed { outcome, version, rows, .. }) => {
+                let outcome = outcome.name();
+                tracing::info!(
+                    rollup.name = rollup,
+                    rollup.version = version,
+                    rows,
+                    outcome,
+                    "a rollup follows its table"
+                );
+            }
+            Err(error) => tracing::warn!(rollup.name = rollup, error = %error.chain(), "a rollup was left behind"),
         }
     }
 }
@@ -81,6 +112,9 @@ impl Maintenance {
 
     async fn tend(&self, subjects: Vec<Subject>) -> Vec<(String, Result<Optimized>)> {
         let mut done = Vec::new();
+        if !self.optimizes {
+            return done;
+        }
         for subject in subjects.into_iter().filter(Subject::is_automatic) {
             let optimized = optimize(&self.committer, &subject, Pick::Tiers).await;
             if let Ok(Optimized { table, done }) = &optimized

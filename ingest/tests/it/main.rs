@@ -36,6 +36,7 @@ mod quarantine;
 mod query_log;
 mod read_once;
 mod redo;
+mod rollups;
 mod roundtrip;
 mod stress;
 mod twin;

@@ -145,6 +145,7 @@ pub fn head(answer: &MetricAnswer) -> Map<String, Value> {
         ("regions", json!(answer.regions)),
         ("regions_label", json!(answer.regions.map(RegionMode::label))),
         ("synthetic", json!(answer.synthetic)),
+        ("rollups", json!(answer.rollups)),
         ("columns", json!(answer.columns)),
     ];
     members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

@@ -8,7 +8,7 @@ use xiangyun_engine::semantic::{MetricQuery, TimeGrain};
 use xiangyun_engine::{Error, ErrorKind, Principal};
 use xiangyun_ingest::{Ingest, LoadOptions, LoadOutcome};
 
-use super::load::load_all;
+use super::load::{follow, load_all};
 use super::metric;
 use super::serve::Door;
 use crate::args::DemoArgs;
@@ -67,6 +67,7 @@ async fn load_and_ask(session: &Session, settings: &Settings, ingest: &Ingest, s
     note(&format!("loading {} into {}", plural(names.len(), "table"), settings.storage().url));
     let options = LoadOptions { scale: Some(scale), ..LoadOptions::default() };
     let summary = load_all(session, ingest, &names, &options, 0).await;
+    follow(session, &ingest.maintenance()).await;
     let mut output = Output::open(&session.global)?;
     output.rows(summary.rows()?).await?;
     if let Some(exit) = summary.failure {

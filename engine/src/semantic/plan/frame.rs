@@ -42,7 +42,7 @@ pub(super) struct Frame<'a> {
 }
 
 /// A column by its bare name.
-pub(super) fn column(name: &str) -> Expr {
+pub(in crate::semantic) fn column(name: &str) -> Expr {
     Expr::Column(Column::new_unqualified(name))
 }
 

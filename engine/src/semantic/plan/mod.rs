@@ -8,9 +8,11 @@
 mod fill_limit;
 mod frame;
 mod question;
+mod rolled;
 mod series;
 mod shared;
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
@@ -18,8 +20,10 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 
-use self::frame::{Frame, PERIOD, column};
-use self::question::{Question, Span};
+pub(super) use self::frame::column;
+use self::frame::{Frame, PERIOD};
+use self::question::Question;
+pub(super) use self::question::Span;
 use self::series::{Along, along, join, own_name};
 use super::definition::TimeGrain;
 use super::error::SemanticError;
@@ -31,6 +35,7 @@ use super::models::{Metric, Models};
 use super::period::{date, date_of_period, day_instant, interval};
 use super::query::{MetricColumn, MetricColumnRole, MetricQuery, MetricSummary, RegionMode};
 use super::region::{Level, Regions};
+use super::rollup::{RollupTable, RollupUse};
 use crate::catalog::{Bilingual, TableName};
 use crate::error::Result;
 
@@ -49,6 +54,8 @@ pub struct MetricPlan {
     pub columns: Vec<MetricColumn>,
     /// Any of the tables under it is synthetic.
     pub synthetic: bool,
+    /// The rollups that it reads, and those that it would read if they were not behind.
+    pub rollups: Vec<RollupUse>,
     /// The plan, unoptimized.
     pub plan: LogicalPlan,
 }
@@ -68,6 +75,22 @@ impl Models {
         tables: &HashMap<TableName, LogicalPlan>,
         today: NaiveDate,
     ) -> Result<MetricPlan> {
+        self.plan_over(query, session, tables, &[], today)
+    }
+
+    /// As [`Self::plan`], where `rollups` may be read in the place of their tables: those of
+    /// [`Models::rollups_for`] that are there.
+    ///
+    /// # Errors
+    /// As [`Self::plan`].
+    pub fn plan_over(
+        &self,
+        query: &MetricQuery,
+        session: &SessionState,
+        tables: &HashMap<TableName, LogicalPlan>,
+        rollups: &[RollupTable],
+        today: NaiveDate,
+    ) -> Result<MetricPlan> {
         let metric = self.metric(&query.metric)?;
         let question = Question::check(self, metric, query, session)?;
         let regions = match question.regions {
@@ -75,7 +98,8 @@ impl Models {
             None => None,
         };
         let nodes = vec![&question.node];
-        let planner = Planner::of(self, &question, nodes, regions.as_ref(), tables, today, session);
+        let mut planner = Planner::of(self, &question, nodes, regions.as_ref(), tables, today, session);
+        planner.rollups = rollups;
         let plan = planner.plan()?;
         let synthetic = planner.is_synthetic(metric)?;
         Ok(MetricPlan {
@@ -84,6 +108,7 @@ impl Models {
             grain: question.grain(),
             columns: columns(&question),
             synthetic,
+            rollups: planner.uses.into_inner(),
             plan,
         })
     }
@@ -99,6 +124,10 @@ struct Planner<'a> {
     tables: &'a HashMap<TableName, LogicalPlan>,
     today: NaiveDate,
     session: &'a SessionState,
+    /// Rollups that may be read in the place of tables.
+    rollups: &'a [RollupTable],
+    /// What became of them.
+    uses: RefCell<Vec<RollupUse>>,
 }
 
 /// A measure as one frame computes it.
@@ -121,7 +150,8 @@ impl<'a> Planner<'a> {
         today: NaiveDate,
         session: &'a SessionState,
     ) -> Self {
-        Self { models, question, nodes, regions, tables, today, session }
+        let (rollups, uses) = (&[] as &[_], RefCell::default());
+        Self { models, question, nodes, regions, tables, today, session, rollups, uses }
     }
 
     /// Whether any table that the question reads was made by a generator.
@@ -200,7 +230,11 @@ impl<'a> Planner<'a> {
     }
 
     fn frame(&self, bases: &[&Base], names: &[String]) -> Result<LogicalPlan> {
-        Ok(self.frame_of(bases, names)?.plan().map_err(|source| self.plan_error(source))?)
+        let frame = match self.rolled_frame(bases, names)? {
+            Some(frame) => frame,
+            None => self.frame_of(bases, names)?,
+        };
+        Ok(frame.plan().map_err(|source| self.plan_error(source))?)
     }
 
     fn frame_of(&self, bases: &[&Base], names: &[String]) -> Result<Frame<'_>> {
@@ -246,6 +280,12 @@ impl<'a> Planner<'a> {
 
     /// A dimension's expression over the model's table.
     fn key(&self, model: &Model, dimension: &str, level: Option<Level>) -> Option<Expr> {
+        // A rollup may keep a level alone; it is asked only where divisions are read as they were.
+        if let Some(level) = level
+            && let Some(kept) = model.dimensions.get(&format!("{dimension}.{}", level.name()))
+        {
+            return Some(kept.expr.clone());
+        }
         let found = model.dimensions.get(dimension)?;
         Some(match self.regions.filter(|_| found.kind == super::DimensionKind::Region) {
             Some(regions) => {

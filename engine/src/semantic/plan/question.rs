@@ -54,8 +54,8 @@ impl Key {
 /// Days whose rows count, both inclusive.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(in crate::semantic) struct Span {
-    pub(super) first: Option<NaiveDate>,
-    pub(super) last: Option<NaiveDate>,
+    pub(in crate::semantic) first: Option<NaiveDate>,
+    pub(in crate::semantic) last: Option<NaiveDate>,
 }
 
 impl<'a> Question<'a> {

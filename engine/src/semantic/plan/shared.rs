@@ -17,6 +17,7 @@ use crate::semantic::error::SemanticError;
 use crate::semantic::models::Models;
 use crate::semantic::query::{MetricQuery, RegionMode};
 use crate::semantic::region::Regions;
+use crate::semantic::rollup::RollupTable;
 
 /// What two questions must have in common to be answered by one plan: the same scans, groups, periods and order. The
 /// groups and periods of an answer follow from them alone, and not from its measures.
@@ -74,7 +75,7 @@ impl Models {
         })
     }
 
-    /// Plans `queries`, all of one [`ShareKey`], as one. See [`Models::plan`].
+    /// Plans `queries`, all of one [`ShareKey`], as one. See [`Models::plan_over`].
     ///
     /// # Errors
     /// As [`Models::plan`].
@@ -83,6 +84,7 @@ impl Models {
         queries: &[&MetricQuery],
         session: &SessionState,
         tables: &HashMap<TableName, LogicalPlan>,
+        rollups: &[RollupTable],
         today: NaiveDate,
     ) -> Result<SharedPlan> {
         let checked = queries.iter().map(|query| {
@@ -96,7 +98,8 @@ impl Models {
             None => None,
         };
         let nodes = questions.iter().map(|question| &question.node).collect();
-        let planner = Planner::of(self, first, nodes, regions.as_ref(), tables, today, session);
+        let mut planner = Planner::of(self, first, nodes, regions.as_ref(), tables, today, session);
+        planner.rollups = rollups;
         let plan = planner.plan()?;
         let names = figure_names(questions.len());
         let place = |name: &str| plan.schema().index_of_column_by_name(None, name);
@@ -111,6 +114,7 @@ impl Models {
                 grain: question.grain(),
                 columns,
                 synthetic: planner.is_synthetic(question.metric)?,
+                rollups: planner.uses.borrow().clone(),
                 plan: plan.clone(),
             });
         }

@@ -12,6 +12,7 @@ mod laws;
 mod measures;
 mod periods;
 mod regions;
+mod rollups;
 mod stocks;
 mod windows;
 
@@ -47,7 +48,7 @@ pub(super) struct Lake {
     pub(super) session: SessionState,
     shapes: HashMap<TableName, TableShape>,
     plans: HashMap<TableName, LogicalPlan>,
-    project: Project,
+    pub(super) project: Project,
     today: NaiveDate,
 }
 
@@ -78,7 +79,7 @@ impl Lake {
         let provider = Arc::new(MemTable::try_new(schema.clone(), vec![batches]).unwrap());
         let plan = LogicalPlanBuilder::scan(name.to_string(), provider_as_source(provider), None).unwrap();
         self.plans.insert(name.clone(), plan.build().unwrap());
-        self.shapes.insert(name, TableShape { schema, synthetic: true, primary_key });
+        self.shapes.insert(name, TableShape { schema, synthetic: true, primary_key, view: None });
         self
     }
 
