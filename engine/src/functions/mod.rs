@@ -13,6 +13,7 @@ mod fold;
 pub mod gov_codes;
 mod missing;
 mod reference;
+pub mod sketches;
 
 pub use missing::is_missing;
 pub use reference::{Reference, aggregate_functions, scalar_functions};

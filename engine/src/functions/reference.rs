@@ -6,7 +6,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 use super::calendar::{CalendarError, CalendarYearDef, WorkCalendar};
 use super::gov_codes::Divisions;
-use super::{amounts, calendar, gov_codes};
+use super::{amounts, calendar, gov_codes, sketches};
 use crate::clock::Clock;
 
 /// Reference data that the functions look things up in. A project may add to it.
@@ -40,11 +40,14 @@ pub fn scalar_functions(reference: &Reference, clock: &Arc<dyn Clock>) -> Vec<Sc
         gov_codes::scalar_functions(&reference.divisions, clock),
         calendar::scalar_functions(&reference.calendar),
         amounts::scalar_functions(),
+        sketches::scalar_functions(),
     ];
     topics.into_iter().flatten().collect()
 }
 
 /// The aggregate functions.
 pub fn aggregate_functions(reference: &Reference) -> Vec<AggregateUDF> {
-    calendar::aggregate_functions(&reference.calendar)
+    let mut functions = calendar::aggregate_functions(&reference.calendar);
+    functions.extend(sketches::aggregate_functions());
+    functions
 }

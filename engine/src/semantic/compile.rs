@@ -172,9 +172,11 @@ fn cumulative(model: &Model, measure: &str, window: &CumulativeWindow) -> Result
     if found.stock {
         return fault("a stock is never added up over time".into());
     }
-    if !found.aggregation.additive {
-        let why = found.aggregation.why_not_added();
-        return fault(format!("only sums and counts can be added up over periods: {why}"));
+    if !found.aggregation.additive && found.aggregation.sketch.is_none() {
+        let (why, hint) = found.aggregation.why_not_added();
+        let fault = Fault::new(format!("only sums and counts can be added up over periods: {why}"));
+        let fault = hint.into_iter().fold(fault, Fault::hint);
+        return Err(vec![(vec!["measure".into()], fault)]);
     }
     Ok(window)
 }

@@ -14,6 +14,7 @@ use datafusion::logical_expr::{
 use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Ident, visit_expressions_mut};
 
 use super::error::suggest;
+use crate::functions::sketches::{ESTIMATE, SKETCH, hll_estimate, hll_sketch};
 
 /// What is wrong with an expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -121,13 +122,16 @@ pub(super) struct Aggregation {
     pub(super) zero_of_nothing: bool,
     /// Whether any of the aggregates is an estimate.
     pub(super) approximate: bool,
+    /// Where the figure is read from one sketch, that sketch over the same columns: the figure of a whole is the one of
+    /// the sketches of its parts, put together.
+    pub(super) sketch: Option<Expr>,
 }
 
 impl Aggregation {
-    /// Why its figures are not added up, in words that follow a colon.
-    pub(super) fn why_not_added(&self) -> String {
-        let distinct =
-            |function: &AggregateFunction| function.params.distinct || function.func.name() == "approx_distinct";
+    /// Why its figures are not added up, in words that follow a colon, and what can be done about it.
+    pub(super) fn why_not_added(&self) -> (String, Option<&'static str>) {
+        let distinct = |function: &AggregateFunction| function.params.distinct;
+        let sketch = |function: &AggregateFunction| function.func.name() == SKETCH;
         let functions = self.aggregates.iter().filter_map(|aggregate| match aggregate {
             Expr::Alias(alias) => match alias.expr.as_ref() {
                 Expr::AggregateFunction(function) => Some(function),
@@ -139,10 +143,15 @@ impl Aggregation {
             functions.filter(|f| distinct(f) || !matches!(f.func.name(), "sum" | "count")).collect();
         match not_added.first() {
             Some(function) if distinct(function) => {
-                "a distinct count would count what occurs in two periods twice".into()
+                let hint = "`approx_distinct(x)` counts with an error of 0.8 % and can be put together over periods";
+                ("a distinct count would count what occurs in two periods twice".into(), Some(hint))
             }
-            Some(function) => format!("the `{}` of a year is not the sum of its months'", function.func.name()),
-            None => "a quotient or product of sums is not one".into(),
+            Some(function) if sketch(function) => {
+                let hint = "let the measure be `approx_distinct(x)` alone, and compute with it in a derived metric";
+                ("an estimate that is computed with is not one of distinct values any more".into(), Some(hint))
+            }
+            Some(function) => (format!("the `{}` of a year is not the sum of its months'", function.func.name()), None),
+            None => ("a quotient or product of sums is not one".into(), None),
         }
     }
 }
@@ -158,7 +167,7 @@ pub(super) fn parse_aggregate(
     let mut aggregates: Vec<Expr> = Vec::new();
     let additive = is_linear(&expr, &is_added);
     let zero_of_nothing = is_linear(&expr, &is_zero_of_nothing);
-    let figure = expr
+    let figure = by_sketch(expr)?
         .transform_down(|node| {
             if !matches!(node, Expr::AggregateFunction(_)) {
                 return Ok(Transformed::no(node));
@@ -187,12 +196,39 @@ pub(super) fn parse_aggregate(
     let data_type = analyze(session, plan)?.schema().field(0).data_type().clone();
     let approximate = aggregates.iter().any(|aggregate| {
         let estimates = |node: &Expr| match node {
-            Expr::AggregateFunction(function) => function.func.name().starts_with("approx_"),
+            Expr::AggregateFunction(function) => {
+                function.func.name() == SKETCH || function.func.name().starts_with("approx_")
+            }
             _ => false,
         };
         aggregate.exists(|node| Ok(estimates(node))).unwrap_or(false)
     });
-    Ok(Aggregation { aggregates, figure, data_type, additive, zero_of_nothing, approximate })
+    let sketch = sketch_of(&figure, &aggregates);
+    let zero_of_nothing = zero_of_nothing || sketch.is_some();
+    Ok(Aggregation { aggregates, figure, data_type, additive, zero_of_nothing, approximate, sketch })
+}
+
+/// `expr` with approximate distinct counts read from our own sketches, which can be put together over periods.
+fn by_sketch(expr: Expr) -> Result<Expr, DataFusionError> {
+    let counted = |node: Expr| match node {
+        Expr::AggregateFunction(mut function) if function.func.name() == "approx_distinct" => {
+            function.func = std::sync::Arc::new(hll_sketch());
+            function.params.distinct = false;
+            Transformed::yes(hll_estimate().call(vec![Expr::AggregateFunction(function)]))
+        }
+        node => Transformed::no(node),
+    };
+    Ok(expr.transform_up(|node| Ok(counted(node)))?.data)
+}
+
+/// The column of the sketch, where `figure` is nothing but its estimate.
+fn sketch_of(figure: &Expr, aggregates: &[Expr]) -> Option<Expr> {
+    let (Expr::ScalarFunction(call), [Expr::Alias(only)]) = (figure, aggregates) else { return None };
+    let is_sketch = matches!(only.expr.as_ref(), Expr::AggregateFunction(f) if f.func.name() == SKETCH);
+    match call.args.as_slice() {
+        [sketch @ Expr::Column(_)] if call.func.name() == ESTIMATE && is_sketch => Some(sketch.clone()),
+        _ => None,
+    }
 }
 
 fn aggregate_name(prefix: &str, place: usize) -> String {

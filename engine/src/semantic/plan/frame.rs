@@ -1,8 +1,7 @@
 //! One model's part of an answer: a row for each group and period, a column for each measure. One scan gives all
 //! measures of a model; periods without rows are filled in behind the aggregation, on few rows.
 
-use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{Column, Result};
+use datafusion::common::{Column, Result, ScalarValue};
 use datafusion::functions_aggregate::expr_fn::{count, max, min};
 use datafusion::functions_nested::expr_fn::gen_series;
 use datafusion::functions_window::lead_lag::{lag_udwf, lead_udwf};
@@ -15,6 +14,7 @@ use std::sync::Arc;
 
 use super::fill_limit::bounded;
 use super::question::Span;
+use crate::functions::sketches::HyperLogLog;
 use crate::semantic::definition::{EmptyPeriods, TimeGrain};
 use crate::semantic::join::Join;
 use crate::semantic::model::{Measure, Model, TimeColumn};
@@ -38,7 +38,32 @@ pub(super) struct Frame<'a> {
     /// Whether the measures are stocks: only the rows of the last day of each period count.
     pub(super) stock: bool,
     /// The measures, each with the name of its column.
-    pub(super) measures: Vec<(&'a Measure, String)>,
+    pub(super) measures: Vec<(Counted<'a>, String)>,
+}
+
+/// What a column of a frame holds of a measure.
+#[derive(Clone, Copy)]
+pub(super) struct Counted<'a> {
+    pub(super) measure: &'a Measure,
+    /// The sketch that the figure is read from, and not the figure.
+    pub(super) as_sketch: bool,
+}
+
+impl Counted<'_> {
+    /// The figure or sketch over the measure's aggregates.
+    fn figure(&self) -> Expr {
+        let aggregation = &self.measure.aggregation;
+        let sketch = aggregation.sketch.as_ref().filter(|_| self.as_sketch);
+        sketch.unwrap_or(&aggregation.figure).clone()
+    }
+
+    /// What there is of nothing.
+    fn zero(&self) -> Expr {
+        if self.as_sketch {
+            return lit(ScalarValue::Binary(Some(HyperLogLog::default().to_bytes())));
+        }
+        cast(lit(0_i64), self.measure.aggregation.data_type.clone())
+    }
 }
 
 /// A column by its bare name.
@@ -90,8 +115,13 @@ impl Frame<'_> {
         if let (Some(periods), Some(time)) = (self.periods, &self.model.time) {
             groups.push(time.slot(time.raw(), periods).alias(PERIOD));
         }
-        let mut aggregates: Vec<_> =
-            self.measures.iter().flat_map(|(measure, _)| measure.aggregation.aggregates.clone()).collect();
+        let mut aggregates: Vec<Expr> = Vec::new();
+        for aggregate in self.measures.iter().flat_map(|(counted, _)| &counted.measure.aggregation.aggregates) {
+            // A measure may be there as its figure and as its sketch.
+            if !aggregates.contains(aggregate) {
+                aggregates.push(aggregate.clone());
+            }
+        }
         // Without keys there is a row even where there are no rows: the count tells a true zero from nothing.
         let may_be_empty = groups.is_empty();
         if may_be_empty {
@@ -99,9 +129,9 @@ impl Frame<'_> {
         }
         let mut columns: Vec<_> = self.key_columns();
         columns.extend(self.periods.map(|_| column(PERIOD)));
-        for (measure, name) in &self.measures {
-            let figure = measure.aggregation.figure.clone();
-            let figure = if may_be_empty { present(column("rows").gt(lit(0)), figure, measure)? } else { figure };
+        for (counted, name) in &self.measures {
+            let figure = counted.figure();
+            let figure = if may_be_empty { present(column("rows").gt(lit(0)), figure, *counted)? } else { figure };
             columns.push(figure.alias(name));
         }
         rows.aggregate(groups, aggregates)?.project(columns)
@@ -138,8 +168,8 @@ impl Frame<'_> {
         let series = column("series");
         let mut filled = self.key_columns();
         filled.push(if is_hour { hour_instant(series.clone()) } else { series.clone() }.alias(PERIOD));
-        for (measure, name) in &self.measures {
-            filled.push(present(series.clone().eq(column(PERIOD)), column(name), measure)?.alias(name));
+        for (counted, name) in &self.measures {
+            filled.push(present(series.clone().eq(column(PERIOD)), column(name), *counted)?.alias(name));
         }
         let mut rows = figures
             .window([previous, next])?
@@ -173,14 +203,11 @@ impl Frame<'_> {
 }
 
 /// `figure` where there are rows; else what the measure says about empty periods.
-fn present(has_rows: Expr, figure: Expr, measure: &Measure) -> Result<Expr> {
+fn present(has_rows: Expr, figure: Expr, counted: Counted<'_>) -> Result<Expr> {
     let mut case = when(has_rows, figure);
-    match measure.empty {
+    match counted.measure.empty {
         EmptyPeriods::Missing => case.end(),
-        EmptyPeriods::Zero => {
-            let data_type: DataType = measure.aggregation.data_type.clone();
-            case.otherwise(cast(lit(0_i64), data_type))
-        }
+        EmptyPeriods::Zero => case.otherwise(counted.zero()),
     }
 }
 

@@ -21,7 +21,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 
 pub(super) use self::frame::column;
-use self::frame::{Frame, PERIOD};
+use self::frame::{Counted, Frame, PERIOD};
 use self::question::Question;
 pub(super) use self::question::Span;
 use self::series::{Along, along, join, own_name};
@@ -137,6 +137,8 @@ struct Base {
     measure: String,
     stock: bool,
     span: Span,
+    /// Whether it is the sketch of distinct values, to be put together over periods.
+    as_sketch: bool,
 }
 
 impl<'a> Planner<'a> {
@@ -203,11 +205,16 @@ impl<'a> Planner<'a> {
         let whole = Span { first: spans.iter().map(|span| span.first).min().flatten(), last: question.to };
         let whole = question.counted(whole, session)?;
         let grained = question.periods.is_some();
-        let base = |(leaf, span): (&&Leaf, Span)| Base {
-            model: leaf.model,
-            measure: leaf.measure.clone(),
-            stock: self.models.models[leaf.model].measures[&leaf.measure].stock,
-            span: if grained { whole } else { span },
+        let base = |(leaf, span): (&&Leaf, Span)| {
+            let measure = &self.models.models[leaf.model].measures[&leaf.measure];
+            Base {
+                model: leaf.model,
+                measure: leaf.measure.clone(),
+                stock: measure.stock,
+                span: if grained { whole } else { span },
+                // Without a grain a window is one range of rows.
+                as_sketch: grained && leaf.window.is_some() && measure.aggregation.sketch.is_some(),
+            }
         };
         Ok(leaves.iter().zip(spans).map(base).collect())
     }
@@ -251,7 +258,7 @@ impl<'a> Planner<'a> {
             periods: self.question.periods.as_ref(),
             span: *span,
             stock: *stock,
-            measures: bases.iter().zip(names).map(|(b, name)| (&model.measures[&b.measure], name.clone())).collect(),
+            measures: bases.iter().zip(names).map(|(base, name)| (counted(model, base), name.clone())).collect(),
         })
     }
 
@@ -323,6 +330,7 @@ impl<'a> Planner<'a> {
                 from: from.clone(),
                 name: leaf_name(at),
                 window: leaf.window,
+                of_sketches: self.models.models[leaf.model].measures[&leaf.measure].aggregation.sketch.is_some(),
                 lookback: leaf.lookback,
                 year_start: self.models.models[leaf.model].year_start,
             });
@@ -412,6 +420,10 @@ fn label_name(at: usize) -> String {
 
 fn leaf_name(at: usize) -> String {
     format!("leaf_{at}")
+}
+
+fn counted<'a>(model: &'a Model, base: &Base) -> Counted<'a> {
+    Counted { measure: &model.measures[&base.measure], as_sketch: base.as_sketch }
 }
 
 fn base_name(bases: &[&Base], base: &Base) -> String {

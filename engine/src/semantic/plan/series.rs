@@ -15,6 +15,7 @@ use datafusion::logical_expr::{
 use std::sync::Arc;
 
 use super::frame::{PERIOD, column};
+use crate::functions::sketches::{hll_estimate, hll_merge};
 use crate::semantic::definition::TimeGrain;
 use crate::semantic::lookback::Lookback;
 use crate::semantic::period::{HOUR_MICROS, Periods, date_of_period};
@@ -57,6 +58,8 @@ pub(super) struct Along {
     /// Its own name.
     pub(super) name: String,
     pub(super) window: Option<Window>,
+    /// Whether a window puts sketches together, and does not add figures.
+    pub(super) of_sketches: bool,
     pub(super) lookback: Lookback,
     /// The month with which the years of its model begin.
     pub(super) year_start: u32,
@@ -191,7 +194,8 @@ impl Line<'_> {
             let call = WindowFunction::new(function, vec![column(&along.from)]);
             over(call, partition.clone(), order.clone(), frame.clone(), name)
         };
-        let mut windows = vec![aggregate(sum_udaf(), &running_name(sum))?];
+        let together = if along.of_sketches { Arc::new(hll_merge()) } else { sum_udaf() };
+        let mut windows = vec![aggregate(together, &running_name(sum))?];
         if window.is_rolling() {
             windows.push(aggregate(count_udaf(), &counted_name(sum))?);
         }
@@ -202,13 +206,15 @@ impl Line<'_> {
     /// it over the periods that there are, and a rolling one stands only where it is whole.
     fn figure(&self, along: &Along, sum: usize) -> Result<Expr> {
         let own = column(&along.from);
+        let running = column(&running_name(sum));
+        let running = if along.of_sketches { hll_estimate().call(vec![running]) } else { running };
         match along.window {
             None => Ok(own),
             Some(Window::Rolling(length)) => {
                 let whole = column(&counted_name(sum)).eq(self.length(length));
-                when(own.is_not_null().and(whole), column(&running_name(sum))).end()
+                when(own.is_not_null().and(whole), running).end()
             }
-            Some(_) => when(own.is_not_null(), column(&running_name(sum))).end(),
+            Some(_) => when(own.is_not_null(), running).end(),
         }
     }
 

@@ -13,6 +13,7 @@ mod measures;
 mod periods;
 mod regions;
 mod rollups;
+mod sketches;
 mod stocks;
 mod windows;
 
@@ -34,11 +35,14 @@ use crate::error::Error;
 use crate::functions::{self, Reference};
 use crate::project::{Diagnostics, Document, Project, SourceText};
 
-/// A session with DataFusion's functions and those of divisions.
+/// A session with DataFusion's functions and our own.
 pub(super) fn session() -> SessionState {
     let mut state = SessionStateBuilder::new().with_default_features().build();
     for function in functions::scalar_functions(&Reference::built_in(), &system_clock()) {
         state.register_udf(Arc::new(function)).unwrap();
+    }
+    for function in functions::aggregate_functions(&Reference::built_in()) {
+        state.register_udaf(Arc::new(function)).unwrap();
     }
     state
 }
