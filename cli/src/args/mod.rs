@@ -1,5 +1,6 @@
 //! The command line: one struct per command, nothing but what was typed.
 
+mod alert;
 mod completions;
 mod config;
 mod demo;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use alert::{AlertArgs, AlertCommand};
 pub(crate) use completions::CompletionsArgs;
 pub(crate) use config::{ConfigArgs, ConfigCommand};
 pub(crate) use demo::DemoArgs;
@@ -107,7 +109,7 @@ pub(crate) enum Command {
     Load(LoadArgs),
     /// Look at rejected rows, export them, and load them corrected
     Quarantine(QuarantineArgs),
-    /// Work the schedule: run pipelines when they are due
+    /// Work the schedule: run pipelines when they are due, and watch alerts
     Run(RunArgs),
     /// Run SQL, or open an interactive shell
     Sql(SqlArgs),
@@ -115,6 +117,8 @@ pub(crate) enum Command {
     Table(TableArgs),
     /// Look at metrics and ask them
     Metric(MetricArgs),
+    /// Look at alerts on metrics and try them
+    Alert(AlertArgs),
     /// Serve the HTTP interface
     Serve(ServeArgs),
     /// Look at settings

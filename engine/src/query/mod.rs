@@ -7,6 +7,7 @@
 //! nobody waits.
 
 mod admission;
+mod alerts;
 mod bounds;
 mod cache;
 mod check;
