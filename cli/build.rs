@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// What belongs to the example.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "NOTICE",
     "README.md",
     "xiangyun.toml",
+    "alerts",
     "calendar",
     "dashboards",
     "data",

@@ -18,7 +18,7 @@ use crate::report::Faults;
 use crate::settings::{Environment, Flags, Settings, find_project, settable};
 
 /// How long the end of a command waits for endpoints that are told of runs.
-const OBSERVERS_TIMEOUT: Duration = Duration::from_secs(15);
+pub(crate) const OBSERVERS_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// One command's surroundings.
 pub(crate) struct Session {
@@ -84,6 +84,8 @@ async fn open_ingest(
 #[derive(Debug, Default)]
 pub(crate) struct Observers {
     outboxes: Vec<Outbox>,
+    /// That of the setting `jobs.webhook`.
+    webhook: Option<Outbox>,
     queries: Option<QueryLog>,
     telemetry: Telemetry,
 }
@@ -92,6 +94,11 @@ impl Observers {
     /// Counts the queries of a server.
     pub(crate) fn telemetry(&self) -> &Telemetry {
         &self.telemetry
+    }
+
+    /// Where failed runs, and alerts that name no connection, are told of.
+    pub(crate) fn webhook(&self) -> Option<&Outbox> {
+        self.webhook.as_ref()
     }
 
     /// Sends and writes what waits.
@@ -118,8 +125,8 @@ pub(crate) async fn open_serving(
     };
     let telemetry = Telemetry::new();
     let ingest = open_ingest(settings, environment, storage, telemetry.counting(sink)).await?;
-    let (ingest, outboxes) = observed(ingest, settings)?;
-    Ok((ingest, Observers { outboxes, queries, telemetry }))
+    let (ingest, observers) = observed(ingest, settings)?;
+    Ok((ingest, Observers { queries, telemetry, ..observers }))
 }
 
 /// Everything that reads and writes the lake; the endpoints that the settings name are told of every run.
@@ -129,15 +136,16 @@ pub(crate) async fn open_observed(
 ) -> anyhow::Result<(Ingest, Observers)> {
     let storage = Storage::open(&settings.storage()).await?;
     let ingest = open_ingest(settings, environment, storage, Arc::new(LogQueries)).await?;
-    let (ingest, outboxes) = observed(ingest, settings)?;
-    Ok((ingest, Observers { outboxes, ..Observers::default() }))
+    observed(ingest, settings)
 }
 
-fn observed(ingest: Ingest, settings: &Settings) -> anyhow::Result<(Ingest, Vec<Outbox>)> {
+fn observed(ingest: Ingest, settings: &Settings) -> anyhow::Result<(Ingest, Observers)> {
     let (mut outboxes, mut observers) = (Vec::new(), Vec::<Arc<dyn RunObserver>>::new());
+    let mut webhook = None;
     if let Some((url, token)) = settings.webhook() {
         let outbox = Outbox::open(&url, token.as_ref()).context("the setting jobs.webhook")?;
         outboxes.push(outbox.clone());
+        webhook = Some(outbox.clone());
         observers.push(Arc::new(FailureWebhook::new(outbox)));
     }
     if let Some((url, token)) = settings.open_lineage() {
@@ -145,5 +153,5 @@ fn observed(ingest: Ingest, settings: &Settings) -> anyhow::Result<(Ingest, Vec<
         outboxes.push(outbox.clone());
         observers.push(Arc::new(OpenLineage::new(outbox, ingest.engine().storage())));
     }
-    Ok((ingest.observed_by(observers), outboxes))
+    Ok((ingest.observed_by(observers), Observers { outboxes, webhook, ..Observers::default() }))
 }

@@ -1,5 +1,6 @@
 //! Define, plan and read: the engine of the Xiangyun platform.
 
+pub mod alert;
 pub mod catalog;
 pub mod clock;
 pub mod dashboard;

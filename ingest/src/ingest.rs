@@ -7,6 +7,7 @@ use xiangyun_engine::catalog::RunRecord;
 use xiangyun_engine::project::{Diagnostics, Document, Project};
 use xiangyun_engine::{Engine, Result};
 
+use crate::alert;
 use crate::commit::{Committer, PastLoad};
 use crate::connection::{self, ConnectionDef, Connections, Secrets};
 use crate::maintain::Maintenance;
@@ -99,6 +100,7 @@ impl Declarations {
     pub fn load(project: &Project, diagnostics: &mut Diagnostics) -> Self {
         let connections = connection::load_connections(&project.root, diagnostics);
         let pipelines = pipeline::load_pipelines(project, &connections, diagnostics);
+        alert::check_alerts(project, &connections, diagnostics);
         Self { pipelines, connections }
     }
 }

@@ -1,5 +1,6 @@
 //! Everything that writes: sources, checks, commits, pipelines and jobs.
 
+pub mod alert;
 pub mod check;
 pub mod commit;
 pub mod connection;

@@ -21,8 +21,8 @@ pub(crate) use params::{
 };
 pub(crate) use responses::{Body, Changed, Counting, Gone, Known, Missing, Pushed, Reading, Ready, Rows, Store, Usual};
 pub(crate) use schemas::{
-    AsOf, Health, MetricAnswer, MetricList, PageReply, PushReply, QueryInfo, QueryList, QueryProfile, QueryReply,
-    TableDetail, TableList,
+    AlertDetail, AlertList, AsOf, Health, MetricAnswer, MetricList, PageReply, PushReply, QueryInfo, QueryList,
+    QueryProfile, QueryReply, TableDetail, TableList,
 };
 
 use crate::error::Problem;

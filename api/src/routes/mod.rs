@@ -1,5 +1,6 @@
 //! One file for each resource.
 
+mod alerts;
 mod dashboards;
 mod document;
 mod health;
@@ -38,6 +39,8 @@ pub fn router(state: AppState) -> Router {
 /// Every path but those of pages, each with its part of the document.
 fn resources(state: &AppState) -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(alerts::list))
+        .routes(routes!(alerts::detail))
         .routes(routes!(dashboards::list))
         .routes(routes!(dashboards::definition))
         .routes(routes!(dashboards::data))

@@ -113,6 +113,16 @@ kind = "number"
 range = { from = "2019-03-01", to = "2019-03-31" }
 "#;
 
+const ALERT: &str = r#"version = 1
+name = "cases"
+title = { zh = "办件偏多", en = "Many cases" }
+metric = "cases"
+by = ["channel"]
+rule = { kind = "threshold", above = 3 }
+severity = "critical"
+owner = "data office"
+"#;
+
 /// Keeps the records of queries for a test to look at.
 #[derive(Debug, Default)]
 pub(crate) struct Records(pub(crate) Mutex<Vec<QueryRecord>>);
@@ -161,6 +171,7 @@ impl Lake {
         write(folder.path(), "tables/cases.toml", TABLE);
         write(folder.path(), "metrics/cases.toml", METRICS);
         write(folder.path(), "dashboards/counter.toml", DASHBOARD);
+        write(folder.path(), "alerts/cases.toml", ALERT);
         let mut diagnostics = Diagnostics::default();
         let project = Project::load(folder.path(), &mut diagnostics);
         let faults: Vec<_> = diagnostics.iter().map(|fault| render(fault, false)).collect();

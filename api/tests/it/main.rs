@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod access_log;
+mod alerts;
 mod auth;
 mod batches;
 mod compression;

@@ -7,7 +7,7 @@ use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
 
 use crate::lake::{Lake, encoded};
-use crate::pushes;
+use crate::{alerts, pushes};
 
 const PAGES: [&str; 5] = ["/", "/app.css", "/app.js", "/docs", "/docs.js"];
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
@@ -175,6 +175,12 @@ async fn real_replies_have_the_shape_that_is_told() {
     ] {
         let reply = lake.get(&address).await;
         check(&document, &document["paths"][path]["get"], &reply, &address);
+    }
+    for what in ["before it is evaluated", "once it is"] {
+        for (path, address) in [("/v1/alerts", "/v1/alerts"), ("/v1/alerts/{name}", "/v1/alerts/cases")] {
+            check(&document, &document["paths"][path]["get"], &lake.get(address).await, &format!("{address} {what}"));
+        }
+        alerts::watch(&lake).await;
     }
     let reply = lake.get(&format!("/v1/query?sql={sql}")).await;
     let known = Request::get(format!("/v1/query?sql={sql}")).header("if-none-match", reply.header("etag"));

@@ -1,5 +1,6 @@
 //! The command line: one struct per command, nothing but what was typed.
 
+mod alert;
 mod completions;
 mod config;
 mod demo;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use alert::{AlertArgs, AlertCommand};
 pub(crate) use completions::CompletionsArgs;
 pub(crate) use config::{ConfigArgs, ConfigCommand};
 pub(crate) use demo::DemoArgs;
@@ -109,7 +111,7 @@ pub(crate) enum Command {
     Load(LoadArgs),
     /// Look at rejected rows, export them, and load them corrected
     Quarantine(QuarantineArgs),
-    /// Work the schedule: run pipelines when they are due
+    /// Work the schedule: run pipelines when they are due, and watch alerts
     Run(RunArgs),
     /// Run SQL, or open an interactive shell
     Sql(SqlArgs),
@@ -119,6 +121,8 @@ pub(crate) enum Command {
     Metric(MetricArgs),
     /// Look at rollups and bring them up to date
     Rollup(RollupArgs),
+    /// Look at alerts on metrics and try them
+    Alert(AlertArgs),
     /// Serve the HTTP interface
     Serve(ServeArgs),
     /// Look at settings

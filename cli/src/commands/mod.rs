@@ -1,5 +1,6 @@
 //! One file per verb. A verb reads its arguments, calls the libraries and prints through `output`.
 
+mod alert;
 mod check;
 mod completions;
 mod config;
@@ -42,6 +43,7 @@ pub(crate) fn run(session: Session, command: Command) -> anyhow::Result<()> {
         Command::Quarantine(args) => interruptible(&session, quarantine::run(&session, args)),
         Command::Run(args) => block_on(&session, "warn", run::run(&session, &args)),
         Command::Table(args) => interruptible(&session, table::run(&session, args)),
+        Command::Alert(args) => interruptible(&session, alert::run(&session, args)),
         Command::Metric(args) => interruptible(&session, metric::run(&session, args)),
         Command::Rollup(args) => interruptible(&session, rollup::run(&session, args)),
         Command::Sql(args) if sql::is_interactive(&args) => block_on(&session, "warn", sql::shell(&session)),

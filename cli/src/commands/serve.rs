@@ -11,7 +11,7 @@ use xiangyun_ingest::push::{PushLimits, Pushes};
 
 use crate::args::ServeArgs;
 use crate::output::note;
-use crate::session::{Session, open_serving};
+use crate::session::{OBSERVERS_TIMEOUT, Observers, Session, open_serving};
 use crate::settings::{LogTarget, SERVER_LISTEN, Settings};
 
 /// Serves the HTTP interface until Ctrl-C or a request to terminate.
@@ -21,7 +21,7 @@ pub(super) async fn run(session: &Session, args: ServeArgs) -> anyhow::Result<()
     let door = Door::open(&settings)?; // before the lake is opened: a wrong address is told at once
     let (ingest, observers) = open_serving(&settings, &session.environment).await?;
     let upkeep = Upkeep::start(ingest.maintenance().optimizing(settings.optimizes()));
-    let served = serve(session, &settings, ingest, door, observers.telemetry()).await;
+    let served = serve(session, &settings, ingest, door, &observers).await;
     upkeep.close().await;
     observers.close().await;
     served
@@ -33,13 +33,15 @@ async fn serve(
     settings: &Settings,
     ingest: Ingest,
     door: Door,
-    telemetry: &Telemetry,
+    observers: &Observers,
 ) -> anyhow::Result<()> {
+    let telemetry = observers.telemetry();
     let announce = |url: &str| note(&format!("the server listens on {url}"));
     if !settings.serves_jobs() {
         return until_stopped(&ingest, door, settings, telemetry, announce).await;
     }
     let serving_from = ingest.clone();
+    let alerts = super::run::watch(&ingest, observers)?;
     let jobs = super::run::open(ingest, settings)?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let stopped = async { drop(stopped.await) };
@@ -48,8 +50,9 @@ async fn serve(
         drop(stop);
         served
     };
-    let working = super::run::work(&jobs, &session.environment, session.global.quiet, stopped);
+    let working = super::run::work(&jobs, &alerts, &session.environment, session.global.quiet, stopped);
     let (served, worked) = tokio::join!(serving, working);
+    alerts.close(OBSERVERS_TIMEOUT).await;
     served.and(worked)
 }
 

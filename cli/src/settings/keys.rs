@@ -168,7 +168,7 @@ pub(crate) static JOBS_WEBHOOK: Key = Key {
     section: "jobs",
     name: "webhook",
     example: "\"https://chat.example.gov.cn/hooks/loads\"",
-    doc: "Address that is told of each run that failed, as JSON.",
+    doc: "Address that is told of each run that failed, and of alerts that name no connection, as JSON.",
     ..PLAIN
 };
 pub(crate) static JOBS_WEBHOOK_TOKEN: Key = Key {

@@ -1,6 +1,7 @@
 //! The binary, run as a user runs it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod alert;
 mod check;
 mod config;
 mod demo;

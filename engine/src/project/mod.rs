@@ -1,6 +1,7 @@
 //! The project's files: found, parsed with positions, and complained about all at once. Generic over the kind of file.
 
 mod check;
+mod check_alerts;
 mod check_dashboards;
 mod diagnostic;
 mod document;

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::check::{check_calendar, check_models, check_relations};
+use super::check_alerts::check_alerts;
 use super::check_dashboards::check_dashboards;
 use super::diagnostic::Diagnostics;
 use super::document::{Document, load_folder};
+use crate::alert::AlertDef;
 use crate::catalog::{TableDef, TableName, ViewDef};
 use crate::dashboard::DashboardDef;
 use crate::functions::calendar::CalendarYearDef;
@@ -26,6 +28,8 @@ pub struct Project {
     pub calendar: Vec<Document<CalendarYearDef>>,
     /// `dashboards/*.toml`.
     pub dashboards: Vec<Document<DashboardDef>>,
+    /// `alerts/*.toml`.
+    pub alerts: Vec<Document<AlertDef>>,
 }
 
 impl Project {
@@ -39,11 +43,13 @@ impl Project {
             models: load_folder(root, diagnostics),
             calendar: load_folder(root, diagnostics),
             dashboards: load_folder(root, diagnostics),
+            alerts: load_folder(root, diagnostics),
         };
         check_relations(&mut project.tables, &mut project.views, diagnostics);
         check_models(&mut project.models, diagnostics);
         check_calendar(&mut project.calendar, diagnostics);
         check_dashboards(&mut project.dashboards, diagnostics);
+        check_alerts(&mut project.alerts, diagnostics);
         project
     }
 

@@ -14,7 +14,7 @@ use super::scope::{Pins, Resolver, Scope};
 use crate::dashboard::{DashboardDef, FilterDef, Range, RangeEnd, TileDef, condition};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::{Diagnostic, Diagnostics, Document, nearest};
-use crate::semantic::{MetricQuery, MetricSummary, Models};
+use crate::semantic::{MetricQuery, MetricSummary, Models, TimeGrain};
 
 /// Rows of a tile that does not say.
 const TILE_ROWS: usize = 1_000;
@@ -70,7 +70,10 @@ impl QueryContext {
                 Ok(metric) => {
                     let until = tile.range.as_ref().and_then(|range| Range::read(range).ok()?.until());
                     if until == Some(RangeEnd::Data) && !newest.contains_key(tile.metric.as_str()) {
-                        let day = self.newest_day(pins, &metric).await.map_err(|error| error.chain());
+                        let day = match self.newest_day(pins, &metric).await {
+                            Ok(day) => day.ok_or_else(|| format!("metric `{}` has no data yet", metric.name)),
+                            Err(error) => Err(error.chain()),
+                        };
                         newest.insert(&tile.metric, day);
                     }
                     let end = match (until, newest.get(tile.metric.as_str())) {
@@ -99,8 +102,8 @@ impl QueryContext {
         questions
     }
 
-    /// The last day for which a metric has data.
-    async fn newest_day(&self, pins: &Pins, metric: &MetricSummary) -> Result<NaiveDate> {
+    /// The last day for which a metric has data; none where it has none.
+    pub(super) async fn newest_day(&self, pins: &Pins, metric: &MetricSummary) -> Result<Option<NaiveDate>> {
         let models = self.engine().models();
         let tables = models.tables(&metric.name)?;
         let statement = format!("newest day of metric {}", metric.name);
@@ -116,10 +119,10 @@ impl QueryContext {
             if let Some(days) = days.filter(|days| days.is_valid(0))
                 && let Some(day) = NaiveDate::from_epoch_days(days.value(0))
             {
-                return Ok(day);
+                return Ok(Some(day));
             }
         }
-        Err(Error::new(ErrorKind::NotFound, format!("metric `{}` has no data yet", metric.name)))
+        Ok(None)
     }
 }
 
@@ -175,7 +178,7 @@ pub(super) async fn check_dashboards(
                 continue;
             };
             known.push(metric);
-            if let Err(fault) = tile_fault(dashboard, tile, metric, &at) {
+            if let Err(fault) = names_fault(dashboard, &["tiles", &at], &tile.by, tile.grain, metric) {
                 diagnostics.push(*fault);
                 continue;
             }
@@ -200,30 +203,31 @@ pub(super) async fn check_dashboards(
     }
 }
 
-/// A dimension or grain that the metric lacks, at its own place.
-fn tile_fault(
-    dashboard: &Document<DashboardDef>,
-    tile: &TileDef,
+/// A dimension or grain that the metric lacks, at its own place below `at`.
+pub(super) fn names_fault<T>(
+    document: &Document<T>,
+    at: &[&str],
+    by: &[String],
+    grain: Option<TimeGrain>,
     metric: &MetricSummary,
-    at: &str,
 ) -> Result<(), Box<Diagnostic>> {
     let dimensions: Vec<&str> = metric.dimensions.iter().map(String::as_str).collect();
-    for (index, name) in tile.by.iter().enumerate() {
+    for (index, name) in by.iter().enumerate() {
         if !dimensions.contains(&name.as_str()) {
             let message = format!("metric `{}` has no dimension `{name}`", metric.name);
-            let fault = dashboard.fault(&["tiles", at, "by", &index.to_string()], message);
+            let fault = document.fault(&[at, &["by", &index.to_string()]].concat(), message);
             let all = format!("there are {}", dimensions.join(", "));
             return Err(Box::new(with_nearest(fault, name, &dimensions, &all)));
         }
     }
-    if let Some(grain) = tile.grain.filter(|grain| !metric.grains.contains(grain)) {
+    if let Some(grain) = grain.filter(|grain| !metric.grains.contains(grain)) {
         let names: Vec<_> = metric.grains.iter().map(|grain| grain.name()).collect();
         let message = format!("metric `{}` cannot be asked by {}", metric.name, grain.name());
         let hint = match names.is_empty() {
             true => "it has no time dimension".to_owned(),
             false => format!("ask by {}", names.join(", ")),
         };
-        return Err(Box::new(dashboard.fault(&["tiles", at, "grain"], message).with_hint(hint)));
+        return Err(Box::new(document.fault(&[at, &["grain"]].concat(), message).with_hint(hint)));
     }
     Ok(())
 }
@@ -244,15 +248,24 @@ async fn planned(
         true if filter.dimension.contains('.') => (filter, placeholder.as_slice()),
         _ => (filter, filter.default.as_slice()),
     });
-    let query = question(tile, today, chosen)?;
-    let tables = models.tables(&metric.name)?;
+    planned_question(models, resolver, question(tile, today, chosen)?, today).await
+}
+
+/// Plans a question over the contracts.
+pub(super) async fn planned_question(
+    models: &Models,
+    resolver: Resolver<'_>,
+    query: MetricQuery,
+    today: NaiveDate,
+) -> Result<()> {
+    let tables = models.tables_for(&query)?;
     let mut scope = Scope::default();
     resolver.resolve_names(&tables, &mut scope).await?;
     let scans = tables.iter().map(|table| Ok((table.clone(), scan(table, &scope)?)));
     models.plan(&query, resolver.state, &scans.collect::<Result<_>>()?, today).map(drop)
 }
 
-fn with_nearest(fault: Diagnostic, name: &str, names: &[&str], otherwise: &str) -> Diagnostic {
+pub(super) fn with_nearest(fault: Diagnostic, name: &str, names: &[&str], otherwise: &str) -> Diagnostic {
     match nearest(name, names.iter().copied()) {
         Some(known) => fault.with_hint(format!("did you mean `{known}`?")),
         None => fault.with_hint(otherwise),

@@ -52,7 +52,7 @@ pub(crate) async fn compile(project: &Project, state: &SessionState, diagnostics
     Compiled { models: Models::compile(project, &shapes, state, diagnostics), synthetic_views }
 }
 
-/// Checks what names the metrics of `models`: dashboards. Faults go to `diagnostics`.
+/// Checks what names the metrics of `models`: dashboards and alerts. Faults go to `diagnostics`.
 pub(crate) async fn check_uses(
     project: &Project,
     models: &Models,
@@ -63,6 +63,7 @@ pub(crate) async fn check_uses(
     let principal = Principal::system();
     let resolver = Resolver { project, principal: &principal, data: Data::Contracts, as_of: &AsOf::Now, state };
     super::dashboards::check_dashboards(models, resolver, today, diagnostics).await;
+    super::alerts::check_alerts(models, resolver, today, diagnostics).await;
 }
 
 impl QueryContext {

@@ -7,6 +7,7 @@
 //! nobody waits; `recall` gives whole replies again before any of this.
 
 mod admission;
+mod alerts;
 mod bounds;
 mod cache;
 mod check;

@@ -78,12 +78,14 @@ impl Leases {
         Ok(Some(Lease { leases: self.clone(), folder, number }))
     }
 
-    /// A lease that somebody holds now, with who it is.
+    /// A pipeline's lease that somebody holds now, with who it is. Those of what only looks, whose names begin with `_`, hold
+    /// no files of tables.
     pub(crate) async fn any_held(&self) -> Result<Option<(String, String)>> {
         let folder = self.storage.root.clone().join("_xiangyun").join("leases");
         let found = self.storage.store.list_with_delimiter(Some(&folder)).await;
         let found = found.map_err(|error| self.failed("looking for", error))?;
-        for lease in found.common_prefixes {
+        let of_pipeline = |lease: &Path| lease.filename().is_some_and(|name| !name.starts_with('_'));
+        for lease in found.common_prefixes.into_iter().filter(of_pipeline) {
             let Some(last) = self.numbers(&lease).await?.last().copied() else { continue };
             if let Some(held) = self.read(&object(&lease, last)).await?
                 && held.until > self.clock.now()

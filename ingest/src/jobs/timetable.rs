@@ -84,15 +84,8 @@ impl Timetable {
     }
 
     fn counts(&self, date: NaiveDate) -> Result<bool, JobError> {
-        let working = || {
-            let answer = self.calendar.is_working_day(date);
-            answer.map_err(|error| JobError::CalendarMissing { date, source: error.into() })
-        };
-        Ok(match self.days {
-            ScheduleDays::Every => true,
-            ScheduleDays::Working => working()?,
-            ScheduleDays::Off => !working()?,
-        })
+        let counts = self.days.count(date, &self.calendar);
+        counts.map_err(|error| JobError::CalendarMissing { date, source: error.into() })
     }
 }
 

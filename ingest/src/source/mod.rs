@@ -23,7 +23,7 @@ mod pushed;
 mod synthetic;
 mod table;
 pub(crate) mod text;
-mod web;
+pub(crate) mod web;
 mod xml;
 
 use std::collections::{HashMap, HashSet};

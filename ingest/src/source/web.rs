@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Certificate, StatusCode, Url};
+use reqwest::{Certificate, Client, StatusCode, Url};
 
 use super::{SourceContext, SourceError};
-use crate::connection::ConnectionDef;
+use crate::connection::{ConnectionDef, Tls};
 
 /// The header that carries the connection's secret; none where it has no secret. `unfit` makes the error for one that
 /// cannot stand in a header.
@@ -30,6 +30,34 @@ pub(super) fn secret_header(
         HeaderValue::try_from(text).map_err(|_| unfit("its secret holds a character that no header may"))?;
     value.set_sensitive(true);
     Ok(Some((name, value)))
+}
+
+/// A client that posts to the address of the connection called `name`, and the header that carries its secret. It follows
+/// no redirect: a message and its secret go where they were meant to.
+///
+/// # Errors
+/// For a connection that there is not or that is no web server, a secret that is not there, or a certificate that cannot
+/// be read.
+pub(crate) fn endpoint(
+    context: &SourceContext,
+    name: &str,
+    timeout: Duration,
+) -> Result<(Client, Url, Option<(HeaderName, HeaderValue)>), SourceError> {
+    let connection = context.connections.get(name)?;
+    let unfit = |reason: &str| SourceError::UnfitConnection { connection: name.into(), reason: reason.into() };
+    let url = Url::parse(&connection.url).map_err(|error| unfit(&error.to_string()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(unfit(&format!("messages need `https`, and it is `{}`", url.scheme())));
+    }
+    let mut builder = Client::builder()
+        .timeout(timeout)
+        .redirect(reqwest::redirect::Policy::none())
+        .https_only(connection.tls == Tls::Require);
+    for certificate in trusted(context, connection, unfit)? {
+        builder = builder.add_root_certificate(certificate);
+    }
+    let client = builder.build().map_err(|error| unfit(&error.to_string()))?;
+    Ok((client, url, secret_header(context, connection, unfit)?))
 }
 
 /// The certificates that the connection trusts beside the system's. `unfit` makes the error for a file that holds none.

@@ -41,7 +41,7 @@ fn copy(from: &Path, to: &Path) {
 async fn example() -> (TempDir, Lake) {
     let folder = tempfile::tempdir().unwrap();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/jilin");
-    for part in ["tables", "views", "pipelines", "data", "metrics", "dashboards"] {
+    for part in ["tables", "views", "pipelines", "data", "metrics", "dashboards", "alerts"] {
         copy(&source.join(part), &folder.path().join(part));
     }
     fs::create_dir(folder.path().join("lake")).unwrap();

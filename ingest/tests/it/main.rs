@@ -1,6 +1,7 @@
 //! Integration tests of `xiangyun-ingest`, one module a topic.
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests, which say aloud what they skip")]
 
+mod alerts;
 mod alone;
 mod checks;
 mod commit;

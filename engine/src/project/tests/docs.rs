@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::alert::AlertDef;
 use crate::catalog::{TableDef, ViewDef};
 use crate::dashboard::DashboardDef;
 use crate::functions::calendar::CalendarYearDef;
@@ -74,4 +75,9 @@ fn calendar_md_and_its_schema_agree_with_the_type() {
 #[test]
 fn dashboards_md_and_its_schema_agree_with_the_type() {
     agrees::<DashboardDef>("dashboards", "dashboard");
+}
+
+#[test]
+fn alerts_md_and_its_schema_agree_with_the_type() {
+    agrees::<AlertDef>("alerts", "alert");
 }

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+pub use xiangyun_engine::functions::calendar::ScheduleDays;
 
 /// When a pipeline runs by itself, under `xiangyun run` or a server that works the schedule. One of `cron`, `after`
 /// and `on_arrival` at least.
@@ -32,25 +33,28 @@ pub struct ScheduleDef {
     pub timeout_seconds: u64,
 }
 
+impl Default for ScheduleDef {
+    /// Due at no time.
+    fn default() -> Self {
+        Self {
+            cron: None,
+            time_zone: shanghai(),
+            days: ScheduleDays::default(),
+            after: Vec::new(),
+            on_arrival: None,
+            catch_up: CatchUp::default(),
+            retry: RetryDef::default(),
+            timeout_seconds: six_hours(),
+        }
+    }
+}
+
 fn shanghai() -> String {
     "Asia/Shanghai".into()
 }
 
 fn six_hours() -> u64 {
     6 * 3600
-}
-
-/// The days on which a schedule counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ScheduleDays {
-    /// Every day.
-    #[default]
-    Every,
-    /// Working days by the State Council's calendar; a year that is not published yet is a failure that says so.
-    Working,
-    /// The other days.
-    Off,
 }
 
 /// How files that arrive are noticed.
