@@ -14,7 +14,7 @@ mod start;
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
 
 use serve::{ServeArguments, Setting};
@@ -71,7 +71,28 @@ fn main() -> Result<()> {
         let body = arguments.serve.body.as_deref().context("`--body` is missing")?;
         return runtime.block_on(serve::serve_bare(body));
     }
-    runtime.block_on(measure(&arguments))
+    // Whoever is interrupted ends the servers and removes the lakes too.
+    runtime.block_on(async {
+        tokio::select! {
+            done = Box::pin(measure(&arguments)) => done,
+            () = interrupted() => bail!("interrupted"),
+        }
+    })
+}
+
+/// Ctrl-C, or where it is asked to end.
+async fn interrupted() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        return;
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 async fn measure(arguments: &Arguments) -> Result<()> {

@@ -110,22 +110,48 @@ pub(super) async fn submit(address: SocketAddr, sql: &str, id: &str, token: &str
     Ok(stream)
 }
 
-/// Reads until the server closes: the bytes, and whether a reply in chunks came to its end. The first bytes must tell of
-/// success.
+/// Reads until the server closes: the bytes, and whether the reply came to its end. It must be one of success.
 pub(super) async fn read_to_end(stream: &mut TcpStream) -> Result<(u64, bool)> {
-    let (mut buffer, mut bytes, mut tail) = (vec![0; BUFFER], 0, Vec::new());
+    let (mut buffer, mut bytes, mut tail, mut head) = (vec![0; BUFFER], 0, Vec::new(), Head::default());
     loop {
         let read = stream.read(&mut buffer).await?;
         if read == 0 {
-            return Ok((bytes, tail.ends_with(LAST_CHUNK)));
+            return Ok((bytes, head.end.map_or(tail.ends_with(LAST_CHUNK), |end| end == bytes)));
         }
         let new = &buffer[..read];
-        if bytes == 0 && !new.starts_with(b"HTTP/1.1 200") {
-            bail!("the server answered {}", String::from_utf8_lossy(new));
-        }
         bytes += read as u64;
+        head.read(new)?;
         tail.extend_from_slice(&new[read.saturating_sub(LAST_CHUNK.len())..]);
         tail.drain(..tail.len().saturating_sub(LAST_CHUNK.len()));
+    }
+}
+
+/// The head of a reply, as it comes.
+#[derive(Debug, Default)]
+struct Head {
+    text: Vec<u8>,
+    is_read: bool,
+    /// The reply's bytes with its head, where the length is told; otherwise it comes in chunks.
+    end: Option<u64>,
+}
+
+impl Head {
+    fn read(&mut self, new: &[u8]) -> Result<()> {
+        if self.is_read {
+            return Ok(());
+        }
+        self.text.extend_from_slice(new);
+        let Some(body) = self.text.windows(4).position(|bytes| bytes == b"\r\n\r\n").map(|blank| blank + 4) else {
+            return Ok(());
+        };
+        self.is_read = true;
+        let head = String::from_utf8_lossy(&self.text[..body]).to_ascii_lowercase();
+        if !head.starts_with("http/1.1 200") {
+            bail!("the server answered {}", String::from_utf8_lossy(&self.text));
+        }
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+        self.end = length.map(|length| anyhow::Ok(body as u64 + length.trim().parse::<u64>()?)).transpose()?;
+        Ok(())
     }
 }
 
@@ -188,8 +214,12 @@ mod tests {
     async fn a_reply_that_was_cut_or_failed_is_no_figure() {
         let whole = replied(&[b"HTTP/1.1 200 OK\r\n\r\n1\r\nx\r\n", b"0\r\n", b"\r\n"]).await.unwrap();
         assert_eq!(whole.bytes, 30);
+        let sized = replied(&[b"HTTP/1.1 200 OK\r\ncontent-len", b"gth: 2\r\n\r\n{", b"}"]).await.unwrap();
+        assert_eq!(sized.bytes, 40);
         let cut = replied(&[b"HTTP/1.1 200 OK\r\n\r\n1\r\nx\r\n"]).await.unwrap_err();
         assert!(cut.to_string().contains("was cut after 25 bytes"), "{cut}");
+        let short = replied(&[b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n{}"]).await.unwrap_err();
+        assert!(short.to_string().contains("was cut after 40 bytes"), "{short}");
         let failed = replied(&[b"HTTP/1.1 400 Bad Request\r\n\r\n0\r\n\r\n"]).await.unwrap_err();
         assert!(failed.to_string().contains("400"), "{failed}");
     }
