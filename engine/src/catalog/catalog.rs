@@ -172,8 +172,8 @@ impl Catalog {
     /// The newest version of a rollup's table; `None` where it was never made.
     pub(crate) async fn pin_rollup(&self, name: &str) -> Result<Option<PinnedRollup>> {
         let slot = self.rollup_slot(name);
-        let mut state = slot.state.lock().await;
-        let Some(snapshot) = slot.refresh(&mut state).await? else { return Ok(None) };
+        let (mut state, snapshot) = slot.newest().await?;
+        let Some(snapshot) = snapshot else { return Ok(None) };
         let mark = match state.mark {
             Some((version, mark)) if version == snapshot.version() => mark,
             _ => match &state.loaded {
@@ -188,8 +188,7 @@ impl Catalog {
     /// The versions of `tables` that the rollup `name` names; none where it lacks one.
     pub(crate) async fn rollup_sources(&self, name: &str, tables: &[TableName]) -> Result<Option<Vec<u64>>> {
         let slot = self.rollup_slot(name);
-        let mut state = slot.state.lock().await;
-        slot.refresh(&mut state).await?;
+        let (state, _) = slot.newest().await?;
         match &state.loaded {
             Some((delta, _)) => source_versions(&slot.log, delta, tables).await,
             None => Ok(None),
@@ -203,8 +202,8 @@ impl Catalog {
     pub(crate) async fn pin_since(&self, name: &TableName, from: Option<u64>) -> Result<(PinnedTable, Since)> {
         let def = self.inner.project.table(name).map(|document| document.def.clone());
         let slot = self.slot(name);
-        let mut state = slot.state.lock().await;
-        let Some(snapshot) = slot.refresh(&mut state).await? else { return Err(self.absent(name).into()) };
+        let (mut state, snapshot) = slot.newest().await?;
+        let Some(snapshot) = snapshot else { return Err(self.absent(name).into()) };
         let committed_at = slot.commit(&mut state, snapshot.version()).await?.committed_at;
         let since = match (from, &state.loaded) {
             (Some(from), Some((delta, _))) => since(&slot.log, delta, &snapshot, from).await?,
@@ -217,7 +216,7 @@ impl Catalog {
         let mut rollups = self.inner.rollups.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
             let log = TableLog::of_rollup(&self.inner.storage, name);
-            Arc::new(Slot { log, state: AsyncMutex::default() })
+            Arc::new(Slot::new(log))
         };
         rollups.entry(name.to_owned()).or_insert_with(new).clone()
     }
@@ -436,7 +435,7 @@ impl Catalog {
         let mut tables = self.inner.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
             let log = TableLog::of_table(&self.inner.storage, name);
-            Arc::new(Slot { log, state: AsyncMutex::default(), asked: AtomicU64::new(0) })
+            Arc::new(Slot::new(log))
         };
         tables.entry(name.clone()).or_insert_with(new).clone()
     }
@@ -477,6 +476,10 @@ pub fn register_store(storage: &Storage, runtime: &RuntimeEnv) -> Result<()> {
 }
 
 impl Slot {
+    fn new(log: TableLog) -> Self {
+        Self { log, state: AsyncMutex::default(), asked: AtomicU64::new(0) }
+    }
+
     /// The cache, and the newest version that there was when this was asked. Those who ask while the log is looked at share
     /// the next look.
     async fn newest(&self) -> Result<(AsyncMutexGuard<'_, SlotState>, Option<TableSnapshot>)> {

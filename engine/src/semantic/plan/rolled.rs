@@ -7,7 +7,7 @@ use datafusion::execution::SessionState;
 
 use super::frame::Frame;
 use super::question::Question;
-use super::{Base, Planner};
+use super::{Base, Planner, counted};
 use crate::error::Result;
 use crate::semantic::definition::DimensionKind;
 use crate::semantic::models::Models;
@@ -105,7 +105,7 @@ impl Planner<'_> {
             periods: self.question.periods.as_ref(),
             span: *span,
             stock: *stock,
-            measures: bases.iter().zip(names).map(|(b, name)| (&model.measures[&b.measure], name.clone())).collect(),
+            measures: bases.iter().zip(names).map(|(b, name)| (counted(model, b), name.clone())).collect(),
         }))
     }
 
