@@ -21,7 +21,7 @@ pub(super) async fn run(session: &Session, args: ServeArgs) -> anyhow::Result<()
     let door = Door::open(&settings)?; // before the lake is opened: a wrong address is told at once
     let (ingest, observers) = open_serving(&settings, &session.environment).await?;
     let upkeep = Upkeep::start(ingest.maintenance().optimizing(settings.optimizes()));
-    let served = serve(session, &settings, ingest, door, &observers).await;
+    let served = Box::pin(serve(session, &settings, ingest, door, &observers)).await;
     upkeep.close().await;
     observers.close().await;
     served

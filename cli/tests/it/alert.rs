@@ -46,5 +46,5 @@ fn a_faulty_alert_is_told_by_check_and_an_unknown_one_is_refused() {
     project.write("alerts/many.toml", &ALERT.replace("\"channel\"", "\"chanel\""));
     let run = project.run(["check"]);
     assert_eq!(run.code, 1);
-    assert!(run.stdout().contains("alerts/many.toml:6:7"), "{}", run.stdout());
+    assert!(run.stdout().contains("alerts/many.toml:5:7"), "{}", run.stdout());
 }

@@ -176,3 +176,58 @@ fn fresh(basis: &Basis) -> Bilingual {
         None => Bilingual::default(),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failing test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_says_how_old_the_data_are_and_how_many_groups_it_is_about() {
+        let alert: AlertDef = toml::from_str(
+            "version = 1\nname = \"a\"\ntitle = { zh = \"甲\", en = \"A\" }\nmetric = \"m\"\nowner = \"x\"\n\
+             by = [\"region.county\"]\nrule = { kind = \"change\", rise = 0.2, fall = 0.1 }\ngrain = \"month\"",
+        )
+        .unwrap();
+        let table = TableProvenance {
+            table: "a.b".parse().unwrap(),
+            version: 3,
+            synthetic: true,
+            data_committed_at: None,
+            age_working_days: Some(4),
+            calendar_missing: false,
+            freshness: None,
+            counts: Default::default(),
+            counts_complete: true,
+            runs: Vec::new(),
+        };
+        let group = |code: String| GroupState {
+            names: [("region.county_name".to_owned(), format!("县{code}"))].into(),
+            group: [("region.county".to_owned(), Some(code))].into(),
+            last: Finding {
+                value: Some("12".into()),
+                period: Some("2019-03-01".into()),
+                change: Some(0.5),
+                ..Finding::default()
+            },
+            ..GroupState::default()
+        };
+        let groups: Vec<_> = (0..LISTED + 1).map(|code| group(code.to_string())).collect();
+        let basis = Basis::of(&[table], Some("件".into()));
+        let all: Vec<_> = groups.iter().collect();
+        let notice = of_groups(&alert, EventKind::Repeated, &all, &basis, "2019-04-02T00:00:00Z");
+        assert_eq!((&notice["event"], &notice["repeated"]), (&json!("alert.firing"), &json!(true)));
+        assert_eq!((&notice["group_count"], notice["groups"].as_array().unwrap().len()), (&json!(101), 100));
+        let text = notice["texts"]["zh"].as_str().unwrap();
+        let (head, tail) = text.split_once(" 等 101 组").unwrap();
+        assert!(head.starts_with("【仍然异常】甲：县0 2019-03-01 12 件 Δ 0.5；县1"), "{text}");
+        let bounds = "（较前 1 期上升超过 20%，或较前 1 期下降超过 10%）";
+        assert_eq!(tail, format!("{bounds}，数据更新于 4 个工作日前（合成数据）"));
+        let one = of_groups(&alert, EventKind::Resolved, &all[..1], &basis, "2019-04-02T00:00:00Z");
+        let bounds =
+            "(up by more than 20% against 1 period(s) before, or down by more than 10% against 1 period(s) before)";
+        let expected =
+            format!("[resolved] A: 县0 2019-03-01 12 件 Δ 0.5 {bounds}, data are 4 working days old (synthetic data)");
+        assert_eq!((&one["texts"]["en"], &one["event"]), (&json!(expected), &json!("alert.resolved")));
+    }
+}

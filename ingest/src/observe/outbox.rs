@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, StatusCode, Url};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -107,7 +107,7 @@ struct Message {
 struct Endpoint {
     client: Client,
     url: Url,
-    secret: Option<(HeaderName, HeaderValue)>,
+    secret: Option<web::SecretHeader>,
 }
 
 async fn deliver(endpoint: Endpoint, mut messages: mpsc::Receiver<Message>, mut stopped: mpsc::Receiver<()>) {

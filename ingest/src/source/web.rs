@@ -11,13 +11,16 @@ use reqwest::{Certificate, Client, StatusCode, Url};
 use super::{SourceContext, SourceError};
 use crate::connection::{ConnectionDef, Tls};
 
+/// A header that carries a secret.
+pub(crate) type SecretHeader = (HeaderName, HeaderValue);
+
 /// The header that carries the connection's secret; none where it has no secret. `unfit` makes the error for one that
 /// cannot stand in a header.
 pub(super) fn secret_header(
     context: &SourceContext,
     connection: &ConnectionDef,
     unfit: impl Fn(&str) -> SourceError,
-) -> Result<Option<(HeaderName, HeaderValue)>, SourceError> {
+) -> Result<Option<SecretHeader>, SourceError> {
     let Some(secret) = context.connections.secret_of(connection)? else { return Ok(None) };
     let (name, text) = match &connection.header {
         None => (AUTHORIZATION, format!("Bearer {}", secret.expose())),
@@ -42,7 +45,7 @@ pub(crate) fn endpoint(
     context: &SourceContext,
     name: &str,
     timeout: Duration,
-) -> Result<(Client, Url, Option<(HeaderName, HeaderValue)>), SourceError> {
+) -> Result<(Client, Url, Option<SecretHeader>), SourceError> {
     let connection = context.connections.get(name)?;
     let unfit = |reason: &str| SourceError::UnfitConnection { connection: name.into(), reason: reason.into() };
     let url = Url::parse(&connection.url).map_err(|error| unfit(&error.to_string()))?;
