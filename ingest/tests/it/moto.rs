@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use object_store::ObjectStoreExt;
@@ -38,7 +39,9 @@ impl Moto {
             return None;
         };
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut process = Command::new(program)
+        // The interpreter beside it has moto too.
+        let mut process = Command::new(Path::new(&program).with_file_name("python"))
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/moto_server.py"))
             .args(["--host", "127.0.0.1", "--port", &port.to_string()])
             .envs(environment.iter().copied())
             .stderr(Stdio::piped())
