@@ -130,7 +130,7 @@ impl Planner<'_> {
             let found = self.models.models[*model].dimensions.get(dimension);
             found.is_some_and(|found| found.kind == DimensionKind::Region)
         };
-        let as_is = question.regions == Some(RegionMode::AsIs) && names.iter().any(|name| is_region(name));
+        let as_is = question.regions == Some(RegionMode::AsIs) && names.iter().any(is_region);
         told(&Needs { names, as_is, span: *span, periods: question.periods.as_ref(), stock: *stock })
     }
 }

@@ -118,13 +118,16 @@ struct Kept {
     exact: Vec<(String, Aggregation)>,
 }
 
+/// A rollup, and the measures that are computed otherwise from now on.
+type Checked = (Rollup, Vec<(String, Aggregation)>);
+
 fn at(key: &str, fault: Fault) -> Located {
     (vec![key.to_owned()], fault)
 }
 
 impl Draft<'_> {
     /// The rollup, with the measures that are computed otherwise from now on; none where a part was reported elsewhere.
-    fn check(&self) -> Result<Option<(Rollup, Vec<(String, Aggregation)>)>, Vec<Located>> {
+    fn check(&self) -> Result<Option<Checked>, Vec<Located>> {
         let mut faults = Vec::new();
         if !is_identifier(self.name) {
             let fault = Fault::new(format!("`{}` is not a name", self.name));
@@ -337,7 +340,7 @@ impl Draft<'_> {
         Ok(())
     }
 
-    fn rollup(&self, keys: Vec<(KeptKey, String)>, kept: Kept) -> (Rollup, Vec<(String, Aggregation)>) {
+    fn rollup(&self, keys: Vec<(KeptKey, String)>, kept: Kept) -> Checked {
         let model = self.model;
         let time = self.def.grain.map(|grain| TimeColumn::of_periods(PERIOD, grain));
         let mut dimensions = IndexMap::new();
