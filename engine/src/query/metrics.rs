@@ -84,7 +84,7 @@ impl QueryContext {
     /// # Errors
     /// As [`Self::metric`].
     pub async fn metric_in(&self, pins: &Pins, query: MetricQuery) -> Result<MetricAnswer> {
-        self.prepare_metric(pins, query).await?.run().await
+        Box::pin(self.prepare_metric(pins, query)).await?.run().await
     }
 
     /// Plans a question to a metric and does not run it.

@@ -191,9 +191,16 @@ fn split_position(message: &str) -> (&str, Option<SqlPosition>) {
     }
 }
 
+/// What a function says of its arguments, without what DataFusion puts around it.
+fn of_function(message: &str) -> Option<&str> {
+    let (_, said) = message.split_once("user-defined coercion failed with: Error during planning: ")?;
+    Some(said.split_once(" No function matches").map_or(said, |(said, _)| said))
+}
+
 /// A library's message in our manner; a question in its second line becomes the hint.
 fn described(kind: ErrorKind, message: &str) -> Error {
     let message = message.strip_prefix("Error during planning: ").unwrap_or(message);
+    let message = of_function(message).unwrap_or(message);
     let (text, question) = match message.find("Did you mean") {
         Some(at) => (&message[..at], Some(&message[at..])),
         None => (message, None),

@@ -90,7 +90,7 @@ impl Maintenance {
         let context = self.engine.query_as(Principal::system());
         let summary = context.rollup(name)?;
         let done = |outcome, version, rows| Refreshed { name: name.to_owned(), outcome, version, rows };
-        let rolled = match context.roll_up(name, anew).await? {
+        let rolled = match Box::pin(context.roll_up(name, anew)).await? {
             None => return Ok(done(RefreshOutcome::NotLoaded, None, 0)),
             Some(Rolled::Current { version }) => return Ok(done(RefreshOutcome::Current, Some(version), 0)),
             Some(Rolled::Rows(rolled)) => rolled,

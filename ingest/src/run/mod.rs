@@ -92,13 +92,13 @@ impl Run<'_> {
     pub(crate) async fn load(self) -> Result<LoadReport> {
         let mut report = LoadReport::of(self.record());
         self.tell(|observer| observer.started(&report.run));
-        let mut outcome = self.attempt(&mut report).await;
+        let mut outcome = Box::pin(self.attempt(&mut report)).await;
         for _ in 1..ATTEMPTS {
             if !matches!(outcome, Ok(None)) {
                 break;
             }
             report = self.again(report);
-            outcome = self.attempt(&mut report).await;
+            outcome = Box::pin(self.attempt(&mut report)).await;
         }
         let table = || self.pipeline.table.to_string();
         let outcome = outcome.and_then(|made| Ok(made.ok_or_else(|| RunError::Overtaken { table: table() })?));
