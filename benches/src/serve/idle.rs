@@ -52,7 +52,7 @@ async fn asked_once(server: &Daemon) -> Result<TcpStream> {
     let request =
         format!("GET {METRIC} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {DASHBOARD}\r\n\r\n", server.address);
     stream.write_all(request.as_bytes()).await?;
-    let (mut reply, mut buffer) = (Vec::new(), [0; 16 << 10]);
+    let (mut reply, mut buffer) = (Vec::new(), vec![0; 16 << 10]);
     while !is_whole(&reply) {
         let read = stream.read(&mut buffer).await?;
         ensure!(read > 0, "the server closed a connection: {}", String::from_utf8_lossy(&reply));

@@ -84,7 +84,8 @@ impl QueryContext {
     /// # Errors
     /// As [`Self::metric`].
     pub async fn metric_in(&self, pins: &Pins, query: MetricQuery) -> Result<MetricAnswer> {
-        Box::pin(self.prepare_metric(pins, query)).await?.run().await
+        let prepared = Box::pin(self.prepare_metric(pins, query)).await?;
+        Box::pin(prepared.run()).await
     }
 
     /// Plans a question to a metric and does not run it.
