@@ -55,8 +55,10 @@ pub async fn serve_tls(
     let followed = tls.clone();
     let serving = listen(listener, Some(tls), state, shutdown);
     tokio::select! {
-        served = serving => served,
+        // Signals are listened to before the first connection is accepted.
+        biased;
         never = followed.follow() => match never {},
+        served = serving => served,
     }
 }
 
@@ -79,12 +81,14 @@ async fn listen(
     loop {
         // A free slot first: connections beyond the limit wait in the system's queue.
         let slot = tokio::select! {
-            slot = Arc::clone(&slots).acquire_owned() => slot,
+            biased;
             () = &mut shutdown => break,
+            slot = Arc::clone(&slots).acquire_owned() => slot,
         };
         let stream = tokio::select! {
-            accepted = listener.accept() => accepted,
+            biased;
             () = &mut shutdown => break,
+            accepted = listener.accept() => accepted,
         };
         match stream {
             Ok((stream, remote)) => {
