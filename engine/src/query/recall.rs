@@ -27,13 +27,6 @@ pub struct Question {
     statement: String,
 }
 
-impl Question {
-    /// How it stands in the records.
-    pub fn statement(&self) -> &str {
-        &self.statement
-    }
-}
-
 /// Made by a door of what it answered; only that door knows what it is.
 type Reply = Arc<dyn Any + Send + Sync>;
 

@@ -3,17 +3,17 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use xiangyun_engine::Engine;
-use xiangyun_engine::clock::Clock;
 use xiangyun_engine::project::{Diagnostics, Project};
 use xiangyun_ingest::Declarations;
 use xiangyun_ingest::alert::{AlertOptions, Alerts};
 use xiangyun_ingest::observe::Outbox;
 
+use crate::clock::SetClock;
 use crate::workspace::Lake;
 
 const TABLE: &str = r#"version = 1
@@ -58,25 +58,6 @@ fn alert(name: &str, rest: &str) -> String {
         "version = 1\nname = \"{name}\"\ntitle = {{ zh = \"销售异常\", en = \"Odd sales\" }}\nmetric = \"sales\"\n\
          owner = \"tests\"\n{rest}\n"
     )
-}
-
-#[derive(Debug)]
-struct SetClock(Mutex<DateTime<Utc>>);
-
-impl SetClock {
-    fn at(text: &str) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(DateTime::parse_from_rfc3339(text).unwrap().to_utc())))
-    }
-
-    fn advance(&self, by: TimeDelta) {
-        *self.0.lock().unwrap() += by;
-    }
-}
-
-impl Clock for SetClock {
-    fn now(&self) -> DateTime<Utc> {
-        *self.0.lock().unwrap()
-    }
 }
 
 /// An endpoint on a free port that keeps what it takes. It answers with `statuses` in turn and with 204 after them.

@@ -1,18 +1,18 @@
 //! Schedules: what runs when, once, and who is told of it.
 
 use std::fs;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use xiangyun_engine::clock::Clock;
 use xiangyun_engine::project::{Diagnostics, Project};
 use xiangyun_ingest::Declarations;
 use xiangyun_ingest::jobs::{JobOptions, JobOutcome, Jobs, Reason};
 use xiangyun_ingest::observe::{FailureWebhook, OpenLineage, Outbox};
 
+use crate::clock::SetClock;
 use crate::workspace::Lake;
 
 const TABLE: &str = r#"version = 1
@@ -45,25 +45,6 @@ schedule = { after = ["drop"] }
 
 fn table(name: &str) -> String {
     TABLE.replace("NAME", name)
-}
-
-#[derive(Debug)]
-struct SetClock(Mutex<DateTime<Utc>>);
-
-impl SetClock {
-    fn at(text: &str) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(DateTime::parse_from_rfc3339(text).unwrap().to_utc())))
-    }
-
-    fn advance(&self, by: TimeDelta) {
-        *self.0.lock().unwrap() += by;
-    }
-}
-
-impl Clock for SetClock {
-    fn now(&self) -> DateTime<Utc> {
-        *self.0.lock().unwrap()
-    }
 }
 
 /// Outcome of every job that is due now, as `name: what`.

@@ -4,6 +4,7 @@
 mod alerts;
 mod alone;
 mod checks;
+mod clock;
 mod commit;
 mod containers;
 mod counting_store;
