@@ -22,4 +22,4 @@ pub use rate::RateLimits;
 pub use routes::{metric_head, router};
 pub use serve::{ServeError, Tls, TlsError, serve, serve_tls};
 pub use state::{AppState, HttpLimits};
-pub use telemetry::Telemetry;
+pub use telemetry::{SpanCounts, Telemetry, TraceExport, TraceParent};

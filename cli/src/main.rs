@@ -4,12 +4,14 @@ mod args;
 mod commands;
 #[cfg(test)]
 mod documents;
+mod log;
 mod output;
 mod repl;
 mod report;
 mod session;
 mod settings;
 mod sql_text;
+mod traces;
 
 use std::process::ExitCode;
 
@@ -32,7 +34,7 @@ fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() };
         }
     };
-    let session = Session { global: cli.global, environment: Environment::of_process() };
+    let session = Session::new(cli.global, Environment::of_process());
     let color = report::color(&session.environment);
     match commands::run(session, cli.command) {
         Ok(()) => Exit::Ok.into(),

@@ -1,6 +1,6 @@
 //! What a command works with: the project, its settings, and as much of the engine as the command asks for.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -16,6 +16,7 @@ use xiangyun_ingest::{Declarations, Ingest, QueryLog};
 use crate::args::GlobalArgs;
 use crate::report::Faults;
 use crate::settings::{Environment, Flags, Settings, find_project, settable};
+use crate::traces::Traces;
 
 /// How long the end of a command waits for endpoints that are told of runs.
 pub(crate) const OBSERVERS_TIMEOUT: Duration = Duration::from_secs(15);
@@ -24,9 +25,16 @@ pub(crate) const OBSERVERS_TIMEOUT: Duration = Duration::from_secs(15);
 pub(crate) struct Session {
     pub(crate) global: GlobalArgs,
     pub(crate) environment: Environment,
+    /// Where spans go, from when the command's log was started.
+    pub(crate) traces: OnceLock<Traces>,
 }
 
 impl Session {
+    /// Of a command that was not begun.
+    pub(crate) fn new(global: GlobalArgs, environment: Environment) -> Self {
+        Self { global, environment, traces: OnceLock::new() }
+    }
+
     /// What `--set` sets.
     pub(crate) fn set_flags(&self) -> anyhow::Result<Flags> {
         self.global.set.iter().map(|(path, value)| Ok((settable(path)?, "--set", value.clone()))).collect()
@@ -113,18 +121,18 @@ impl Observers {
 }
 
 /// As [`open_observed`]; queries are counted, and recorded in the lake too unless the settings say otherwise.
-pub(crate) async fn open_serving(
-    settings: &Settings,
-    environment: &Environment,
-) -> anyhow::Result<(Ingest, Observers)> {
+pub(crate) async fn open_serving(settings: &Settings, session: &Session) -> anyhow::Result<(Ingest, Observers)> {
     let storage = Storage::open(&settings.storage()).await?;
     let queries = settings.logs_queries().then(|| QueryLog::open(&storage));
     let sink: Arc<dyn QuerySink> = match &queries {
         Some(log) => Arc::new(log.clone()),
         None => Arc::new(LogQueries),
     };
-    let telemetry = Telemetry::new();
-    let ingest = open_ingest(settings, environment, storage, telemetry.counting(sink)).await?;
+    let telemetry = match session.traces.get() {
+        Some(traces) => Telemetry::tracing(Arc::new(traces.clone())),
+        None => Telemetry::new(),
+    };
+    let ingest = open_ingest(settings, &session.environment, storage, telemetry.counting(sink)).await?;
     let (ingest, observers) = observed(ingest, settings)?;
     Ok((ingest, Observers { queries, telemetry, ..observers }))
 }

@@ -18,6 +18,7 @@ pub mod quarantine;
 mod query_log;
 mod run;
 pub mod source;
+mod spans;
 
 pub use ingest::{Declarations, Ingest, LoadOptions, LoadOutcome, LoadReport, RejectSample, Trigger};
 pub use query_log::QueryLog;

@@ -10,8 +10,9 @@ use axum::extract::Request;
 use axum::response::Response;
 use chrono::{SecondsFormat, Utc};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tracing::Span;
 
-use super::{Asked, Connection};
+use super::{Asked, Connection, span};
 use crate::access_log::{AccessLine, AccessLog};
 use crate::reply::QUERY_ID;
 use crate::serve::Watch;
@@ -28,14 +29,17 @@ pub(super) struct Exchange {
     status: u16,
     bytes: u64,
     complete: bool,
+    /// The reply was cut by a failure.
+    cut: bool,
     query_id: Option<String>,
+    span: Span,
     telemetry: Telemetry,
     log: AccessLog,
     watch: Option<Arc<Watch>>,
 }
 
 impl Exchange {
-    pub(super) fn begin(state: &crate::state::AppState, request: &Request, asked: Asked) -> Self {
+    pub(super) fn begin(state: &crate::state::AppState, request: &Request, asked: Asked, span: Span) -> Self {
         state.telemetry.request_began();
         let watch = request.extensions().get::<Connection>().map(|connection| Arc::clone(&connection.watch));
         if let Some(watch) = &watch {
@@ -48,7 +52,9 @@ impl Exchange {
             status: CLIENT_LEFT,
             bytes: 0,
             complete: false,
+            cut: false,
             query_id: None,
+            span,
             telemetry: state.telemetry.clone(),
             log: state.access_log.clone(),
             watch,
@@ -61,7 +67,7 @@ impl Exchange {
         self.query_id = response.headers().get(QUERY_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
         // The server takes the body of a reply to HEAD away.
         self.complete = self.method == "HEAD";
-        response.map(|inner| Body::new(SentBody { inner, exchange: self, failed: false }))
+        response.map(|inner| Body::new(SentBody { inner, exchange: self }))
     }
 }
 
@@ -74,6 +80,9 @@ impl Drop for Exchange {
         let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         self.telemetry.request_ended(self.method, &question.route, self.status, took, self.bytes);
         let trace_id = question.trace_id.as_deref();
+        let (request_id, query_id) = (question.request_id.as_str(), self.query_id.as_deref());
+        let ending = span::Ending { status: self.status, bytes: self.bytes, cut: self.cut, request_id, query_id };
+        span::end(&self.span, &ending);
         tracing::info!(
             request.id = question.request_id,
             trace.id = trace_id,
@@ -88,7 +97,7 @@ impl Drop for Exchange {
         if self.log.is_kept() {
             self.log.write(&AccessLine {
                 time: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
-                request_id: &question.request_id,
+                request_id,
                 trace_id,
                 remote: question.remote,
                 principal: question.principal.get().map(|principal| principal.name()),
@@ -98,7 +107,7 @@ impl Drop for Exchange {
                 bytes: self.bytes,
                 duration_ms,
                 complete: self.complete,
-                query_id: self.query_id.as_deref(),
+                query_id,
             });
         }
     }
@@ -108,8 +117,6 @@ impl Drop for Exchange {
 struct SentBody {
     inner: Body,
     exchange: Exchange,
-    /// It was cut.
-    failed: bool,
 }
 
 impl HttpBody for SentBody {
@@ -125,8 +132,8 @@ impl HttpBody for SentBody {
             Poll::Ready(Some(Ok(frame))) => {
                 self.exchange.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
             }
-            Poll::Ready(Some(Err(_))) => self.failed = true,
-            Poll::Ready(None) => self.exchange.complete = !self.failed,
+            Poll::Ready(Some(Err(_))) => self.exchange.cut = true,
+            Poll::Ready(None) => self.exchange.complete = !self.exchange.cut,
             Poll::Pending => {}
         }
         frame
@@ -144,6 +151,6 @@ impl HttpBody for SentBody {
 impl Drop for SentBody {
     fn drop(&mut self) {
         // A body whose length is known is not asked for an end beyond it.
-        self.exchange.complete |= !self.failed && self.inner.is_end_stream();
+        self.exchange.complete |= !self.exchange.cut && self.inner.is_end_stream();
     }
 }

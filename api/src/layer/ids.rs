@@ -3,6 +3,8 @@
 use axum::http::{HeaderMap, HeaderName};
 use uuid::Uuid;
 
+use crate::telemetry::TraceParent;
+
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 /// Characters of an id that is taken over.
@@ -18,8 +20,8 @@ pub(super) fn request_id(headers: &HeaderMap) -> String {
     }
 }
 
-/// The trace id of a W3C `traceparent`: `version-trace-parent-flags`, all in lower-case hexadecimal.
-pub(super) fn trace_id(headers: &HeaderMap) -> Option<String> {
+/// The caller's span of a W3C `traceparent`: `version-trace-parent-flags`, all in lower-case hexadecimal.
+pub(super) fn trace_parent(headers: &HeaderMap) -> Option<TraceParent<'_>> {
     let value = headers.get(TRACE_PARENT)?.to_str().ok()?;
     let mut parts = value.split('-');
     let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
@@ -30,7 +32,12 @@ pub(super) fn trace_id(headers: &HeaderMap) -> Option<String> {
     let sound = is_hex(version, 2) && is_hex(trace, 32) && is_hex(parent, 16) && is_hex(flags, 2);
     // Version 0 has four parts; later ones may have more, and `ff` is none.
     let known = version != "ff" && (version != "00" || parts.next().is_none());
-    (sound && known && !is_zero(trace) && !is_zero(parent)).then(|| trace.to_owned())
+    let sampled = u8::from_str_radix(flags, 16).is_ok_and(|flags| flags & 1 == 1);
+    (sound && known && !is_zero(trace) && !is_zero(parent)).then_some(TraceParent {
+        trace_id: trace,
+        span_id: parent,
+        sampled,
+    })
 }
 
 #[cfg(test)]
@@ -61,12 +68,15 @@ mod tests {
 
     // The examples of https://www.w3.org/TR/trace-context/.
     #[test]
-    fn the_trace_id_is_read_from_a_sound_traceparent_only() {
-        let trace = |value: &str| trace_id(&headers(TRACE_PARENT, value.as_bytes()));
-        let sound = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        assert_eq!(trace(sound).as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+    fn the_callers_span_is_read_from_a_sound_traceparent_only() {
+        let (trace_id, span_id) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+        for (rest, sampled) in [("01", true), ("00", false), ("03", true), ("fe", false)] {
+            let sound = headers(TRACE_PARENT, format!("00-{trace_id}-{span_id}-{rest}").as_bytes());
+            assert_eq!(trace_parent(&sound), Some(TraceParent { trace_id, span_id, sampled }));
+        }
         let later = "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-the-future-will-be-like";
-        assert_eq!(trace(later).as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+        let later = headers(TRACE_PARENT, later.as_bytes());
+        assert_eq!(trace_parent(&later), Some(TraceParent { trace_id, span_id, sampled: true }));
         for unsound in [
             "",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
@@ -77,7 +87,7 @@ mod tests {
             "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
             "00-4bf92f3577b34da6a3ce929d0e0e473-00f067aa0ba902b7-01",
         ] {
-            assert_eq!(trace(unsound), None, "{unsound}");
+            assert_eq!(trace_parent(&headers(TRACE_PARENT, unsound.as_bytes())), None, "{unsound}");
         }
     }
 }

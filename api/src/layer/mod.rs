@@ -5,6 +5,7 @@ mod compress;
 mod exchange;
 mod explain;
 mod ids;
+mod span;
 mod timed_body;
 
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use axum::http::header::HOST;
 use axum::http::{HeaderValue, Version};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
+use tracing::{Instrument, Span};
 use xiangyun_engine::Principal;
 
 use crate::serve::Watch;
@@ -54,18 +56,26 @@ struct Question {
 }
 
 impl Asked {
-    fn of(request: &Request) -> Self {
-        let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).into();
-        Self(Arc::new(Question {
+    /// The request, and its span.
+    fn of(state: &AppState, request: &Request) -> (Self, Span) {
+        let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
+        let span = span::of(state, request, route);
+        // Where the caller names no trace, the span's own is told.
+        let trace_id = || match ids::trace_parent(request.headers()) {
+            Some(parent) => Some(parent.trace_id.to_owned()),
+            None => state.telemetry.traces()?.trace_id(&span),
+        };
+        let asked = Self(Arc::new(Question {
             request_id: ids::request_id(request.headers()),
-            trace_id: ids::trace_id(request.headers()),
+            trace_id: trace_id(),
             remote: request.extensions().get::<Connection>().map(|connection| connection.remote),
-            route,
+            route: route.into(),
             shown: format!("{} {}", request.method(), request.uri().path()),
             http1: request.version() < Version::HTTP_2,
             late: AtomicBool::new(false),
             principal: OnceLock::new(),
-        }))
+        }));
+        (asked, span)
     }
 
     fn is_late(&self) -> bool {
@@ -96,11 +106,11 @@ pub(crate) fn surrounded(routes: Router<AppState>, state: &AppState) -> Router<A
 /// The outermost layer.
 async fn surround(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     name_host(&mut request);
-    let asked = Asked::of(&request);
-    let exchange = Exchange::begin(&state, &request, asked.clone());
+    let (asked, span) = Asked::of(&state, &request);
+    let exchange = Exchange::begin(&state, &request, asked.clone(), span.clone());
     request.extensions_mut().insert(asked.clone());
     let request = timed_body::timed(request, &state.limits, &asked);
-    let mut response = next.run(request).await;
+    let mut response = next.run(request).instrument(span).await;
     let headers = response.headers_mut();
     compress::join_vary(headers);
     if let Ok(value) = HeaderValue::from_str(&asked.0.request_id) {

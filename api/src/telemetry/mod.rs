@@ -6,6 +6,7 @@
 mod process;
 mod pushes;
 mod queries;
+mod traces;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -27,6 +28,8 @@ use xiangyun_ingest::push::PushReport;
 use process::Process;
 use pushes::PushCounters;
 use queries::{CountedQueries, QueryCounters};
+use traces::Traces;
+pub use traces::{SpanCounts, TraceExport, TraceParent};
 
 /// Media type of the text.
 pub(crate) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -61,6 +64,7 @@ struct Counters {
     reserved_bytes: Gauge<u64, AtomicU64>,
     memory_limit_bytes: Gauge<u64, AtomicU64>,
     process: Process,
+    traces: Option<Traces>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -92,8 +96,17 @@ impl Default for Telemetry {
 }
 
 impl Telemetry {
-    /// Counters that begin at nothing.
+    /// Counters that begin at nothing. Requests are not traced.
     pub fn new() -> Self {
+        Self::open(None)
+    }
+
+    /// As [`Self::new`]; each request is a span, which `export` takes elsewhere.
+    pub fn tracing(export: Arc<dyn TraceExport>) -> Self {
+        Self::open(Some(export))
+    }
+
+    fn open(export: Option<Arc<dyn TraceExport>>) -> Self {
         let mut registry = Registry::default();
         let requests = durations();
         registry.register_with_unit(
@@ -144,6 +157,7 @@ impl Telemetry {
             memory_limit_bytes.clone(),
         );
         let process = Process::register(&mut registry);
+        let traces = export.map(|export| Traces::register(&mut registry, export));
         let build = BuildLabels { version: env!("CARGO_PKG_VERSION") };
         registry.register("xiangyun_build", "What is running", Info::new(build));
         Self(Arc::new(Counters {
@@ -160,7 +174,13 @@ impl Telemetry {
             reserved_bytes,
             memory_limit_bytes,
             process,
+            traces,
         }))
+    }
+
+    /// Where spans go, where they go anywhere.
+    pub(crate) fn traces(&self) -> Option<&dyn TraceExport> {
+        Some(&*self.0.traces.as_ref()?.export)
     }
 
     /// A sink that counts each query and hands its record on to `kept`.
@@ -178,6 +198,9 @@ impl Telemetry {
         self.0.reserved_bytes.set(engine.reserved_bytes() as u64);
         self.0.memory_limit_bytes.set(engine.limits().memory_bytes as u64);
         self.0.process.look();
+        if let Some(traces) = &self.0.traces {
+            traces.look();
+        }
         let mut text = String::new();
         text::encode(&mut text, &self.0.registry)
             .map_err(|error| Error::new(ErrorKind::Internal, "cannot write the counters").with_source(error))?;

@@ -6,7 +6,6 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::{Registry, Unit};
-use xiangyun_engine::PrincipalClass;
 use xiangyun_engine::query::{QueryOutcome, QueryRecord, QuerySink};
 
 use super::{Durations, durations};
@@ -44,27 +43,14 @@ impl QueryCounters {
     }
 
     fn count(&self, record: &QueryRecord) {
-        let (outcome, error_type) = match record.outcome {
-            QueryOutcome::Succeeded => ("succeeded", ""),
-            QueryOutcome::Truncated => ("truncated", ""),
-            QueryOutcome::Unchanged => ("unchanged", ""),
-            QueryOutcome::Cancelled => ("cancelled", ""),
-            QueryOutcome::Failed(kind) => ("failed", kind.code()),
+        let error_type = match record.outcome {
+            QueryOutcome::Failed(kind) => kind.code(),
+            _ => "",
         };
-        let class = class_name(record.class);
-        let labels = QueryLabels { class, outcome, error_type };
+        let class = record.class.name();
+        let labels = QueryLabels { class, outcome: record.outcome.name(), error_type };
         self.durations.get_or_create(&labels).observe(record.elapsed.as_secs_f64());
         self.rows.get_or_create(&ClassLabels { class }).inc_by(record.rows);
-    }
-}
-
-/// The class as token files write it.
-fn class_name(class: PrincipalClass) -> &'static str {
-    match class {
-        PrincipalClass::Dashboard => "dashboard",
-        PrincipalClass::Analyst => "analyst",
-        PrincipalClass::Batch => "batch",
-        PrincipalClass::Operator => "operator",
     }
 }
 

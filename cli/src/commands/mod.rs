@@ -19,12 +19,15 @@ mod table;
 use std::future::Future;
 
 use anyhow::Context;
-use tracing_subscriber::EnvFilter;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::args::Command;
+use crate::log;
 use crate::output;
 use crate::report::Interrupted;
 use crate::session::Session;
+use crate::settings::Flags;
+use crate::traces::Traces;
 
 pub(crate) use table::{columns as table_columns, facts as table_facts, list as tables_as_rows};
 
@@ -39,43 +42,65 @@ pub(crate) fn run(session: Session, command: Command) -> anyhow::Result<()> {
         Command::Completions(args) => completions::run(&args),
         Command::Infer(args) => interruptible(&session, infer::run(&session, &args)),
         Command::Check => interruptible(&session, check::run(&session)),
-        Command::Load(args) => interruptible(&session, load::run(&session, &args)),
+        Command::Load(args) => traced(&session, "warn", or_interrupted(load::run(&session, &args))),
         Command::Quarantine(args) => interruptible(&session, quarantine::run(&session, args)),
-        Command::Run(args) => block_on(&session, "warn", run::run(&session, &args)),
+        Command::Run(args) => traced(&session, "warn", run::run(&session, &args)),
         Command::Table(args) => interruptible(&session, table::run(&session, args)),
         Command::Alert(args) => interruptible(&session, alert::run(&session, args)),
         Command::Metric(args) => interruptible(&session, metric::run(&session, args)),
         Command::Rollup(args) => interruptible(&session, rollup::run(&session, args)),
         Command::Sql(args) if sql::is_interactive(&args) => block_on(&session, "warn", sql::shell(&session)),
         Command::Sql(args) => interruptible(&session, sql::run(&session, args)),
-        Command::Serve(args) => block_on(&session, "info", serve::run(&session, args)),
+        Command::Serve(args) => traced(&session, "info", serve::run(&session, args)),
         Command::Demo(args) => block_on(&session, "warn", demo::run(&session, args)),
     }
 }
 
 /// Runs to the end or to Ctrl-C. What is dropped then is safe to drop: reads have no effect, and a load that was not
 /// committed never was.
-fn interruptible(session: &Session, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    block_on(session, "warn", async {
-        tokio::select! {
-            done = work => done,
-            _ = tokio::signal::ctrl_c() => Err(Interrupted.into()),
-        }
-    })
+async fn or_interrupted(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::select! {
+        done = work => done,
+        _ = tokio::signal::ctrl_c() => Err(Interrupted.into()),
+    }
 }
 
-fn block_on(session: &Session, log: &str, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    start_log(session, log)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+fn interruptible(session: &Session, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    block_on(session, "warn", or_interrupted(work))
+}
+
+fn block_on(session: &Session, level: &str, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    log::start(session, level, None)?;
+    finish(start_threads()?, work)
+}
+
+/// As [`block_on`]; the spans of what is done go where the project's settings say.
+fn traced(session: &Session, level: &str, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let Some(otlp) = session.settings(Flags::new())?.otlp(&session.environment) else {
+        return block_on(session, level, work);
+    };
+    let runtime = start_threads()?;
+    let traces = session.traces.get_or_init({
+        let opened = Traces::open(&otlp, runtime.handle().clone())?;
+        || opened
+    });
+    log::start(session, level, Some(traces))?;
+    let flushed = async {
+        let done = work.await;
+        let traces = traces.clone();
+        // It waits for the requests that the runtime makes.
+        let _ = tokio::task::spawn_blocking(move || traces.close()).await;
+        done
+    };
+    finish(runtime, flushed)
+}
+
+fn start_threads() -> anyhow::Result<Runtime> {
+    Builder::new_multi_thread().enable_all().build().context("cannot start threads")
+}
+
+fn finish(runtime: Runtime, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let done = runtime.block_on(work);
     runtime.shutdown_background(); // a query that was given up must not hold the process
     done
-}
-
-fn start_log(session: &Session, default: &str) -> anyhow::Result<()> {
-    let wanted = session.environment.get("XIANGYUN_LOG").unwrap_or(default);
-    let filter = EnvFilter::try_new(wanted).with_context(|| format!("XIANGYUN_LOG: `{wanted}` is not a log filter"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    log.with_ansi(crate::report::color(&session.environment)).init();
-    Ok(())
 }

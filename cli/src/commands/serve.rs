@@ -19,7 +19,7 @@ pub(super) async fn run(session: &Session, args: ServeArgs) -> anyhow::Result<()
     let listen = args.listen.map(|address| (&SERVER_LISTEN, "--listen", address));
     let settings = session.settings(listen.into_iter().collect())?;
     let door = Door::open(&settings)?; // before the lake is opened: a wrong address is told at once
-    let (ingest, observers) = open_serving(&settings, &session.environment).await?;
+    let (ingest, observers) = open_serving(&settings, session).await?;
     let upkeep = Upkeep::start(ingest.maintenance().optimizing(settings.optimizes()));
     let served = Box::pin(serve(session, &settings, ingest, door, &observers)).await;
     upkeep.close().await;

@@ -19,7 +19,8 @@ pub(crate) fn template() -> String {
         for key in KEYS.iter().filter(|key| key.section == section) {
             let _ = writeln!(text, "# {}", key.doc.replace('`', ""));
             let default = key.default.map(|default| format!("; default: {}", default.replace('`', "")));
-            let _ = writeln!(text, "# Environment: {}{}", key.variable(), default.unwrap_or_default());
+            let shared = key.shared_variable.map(|variable| format!(", else {variable}")).unwrap_or_default();
+            let _ = writeln!(text, "# Environment: {}{shared}{}", key.variable(), default.unwrap_or_default());
             let _ = writeln!(text, "# {} = {}", key.name, key.example);
         }
     }
@@ -32,8 +33,8 @@ pub(super) fn markdown() -> String {
         "# Settings\n\n<!-- Written by `UPDATE_DOCS=1 cargo test --workspace --bin xiangyun documents`; a test compares. -->\n\n\
          Settings live in `xiangyun.toml` at the project's root, which begins with `version = 1`. An editor can check\n\
          the file against [schema/settings.json](schema/settings.json). Each setting has one environment variable.\n\n\
-         A flag beats the environment, the environment beats the file, the file beats the default. An empty variable\n\
-         counts as unset. `--set KEY=VALUE` sets any setting that is no secret for one command.\n\
+         A flag beats the environment, the environment beats the file, the file beats the default. (A variable of\n\
+         OpenTelemetry's beats the default only.) An empty variable counts as unset. `--set KEY=VALUE` sets any setting that is no secret for one command.\n\
          `xiangyun config show --origin` prints every value with its origin; secrets are masked.\n\
          A key that is not in this list is refused with its line and the nearest name.\n",
     );
@@ -47,9 +48,10 @@ pub(super) fn markdown() -> String {
                 true => default.to_owned(),
                 false => format!("`{default}`"),
             });
+            let shared = key.shared_variable.map(|variable| format!(", else `{variable}`")).unwrap_or_default();
             let _ = writeln!(
                 text,
-                "| `{}` | `{}` | {} | {default} | {} |",
+                "| `{}` | `{}`{shared} | {} | {default} | {} |",
                 key.name,
                 key.variable(),
                 value_words(key),
@@ -75,6 +77,7 @@ fn value_words(key: &Key) -> String {
         Kind::Flag => "`true` or `false`".into(),
         Kind::Address => "`address:port`".into(),
         Kind::Path => "path; relative to the project in the file, to the working folder elsewhere".into(),
+        Kind::Ratio => "number from 0 to 1".into(),
     }
 }
 
@@ -90,6 +93,7 @@ pub(super) fn json_schema() -> serde_json::Value {
             Kind::Text | Kind::Path => json!({"type": "string"}),
             Kind::Address => json!({"type": "string", "pattern": ":[0-9]+$"}),
             Kind::Flag => json!({"type": "boolean"}),
+            Kind::Ratio => json!({"type": "number", "minimum": 0, "maximum": 1}),
             Kind::Count { least } => json!({"type": "integer", "minimum": least}),
         };
         schema["description"] = json!(key.doc);

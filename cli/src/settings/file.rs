@@ -87,7 +87,11 @@ impl Reader<'_> {
                     let parsed = u64::from_str_radix(number.as_str(), number.radix());
                     parsed.map_err(|_| "the number is negative or too large".into()).and_then(|n| key.check_count(n))
                 }
-                (DeValue::String(text), kind) if kind != super::keys::Kind::Flag && !is_count(key) => key.parse(text),
+                (DeValue::Float(number), super::keys::Kind::Ratio) => key.parse(number.as_str()),
+                (DeValue::Integer(number), super::keys::Kind::Ratio) if number.radix() == 10 => {
+                    key.parse(number.as_str())
+                }
+                (DeValue::String(text), _) if is_text(key) => key.parse(text),
                 _ => Err(format!("`{}` must be {}", key.path(), key.expected())),
             };
             match read {
@@ -114,6 +118,7 @@ impl Reader<'_> {
     }
 }
 
-fn is_count(key: &Key) -> bool {
-    matches!(key.kind, super::keys::Kind::Count { .. })
+fn is_text(key: &Key) -> bool {
+    use super::keys::Kind;
+    matches!(key.kind, Kind::Text | Kind::Address | Kind::Path)
 }

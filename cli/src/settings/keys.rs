@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     Address,
     /// A file; relative to the project in the file, to the working folder elsewhere.
     Path,
+    /// A number from 0 to 1.
+    Ratio,
 }
 
 /// One setting.
@@ -36,6 +38,8 @@ pub(crate) struct Key {
     pub(crate) doc: &'static str,
     /// Never printed, never taken from a flag.
     pub(crate) secret: bool,
+    /// A variable that other software reads too; it counts where nothing else says.
+    pub(crate) shared_variable: Option<&'static str>,
 }
 
 impl Key {
@@ -50,7 +54,16 @@ impl Key {
     }
 }
 
-const PLAIN: Key = Key { section: "", name: "", kind: Kind::Text, default: None, example: "", doc: "", secret: false };
+const PLAIN: Key = Key {
+    section: "",
+    name: "",
+    kind: Kind::Text,
+    default: None,
+    example: "",
+    doc: "",
+    secret: false,
+    shared_variable: None,
+};
 
 pub(crate) static STORAGE_URL: Key = Key {
     section: "storage",
@@ -270,7 +283,7 @@ pub(crate) static LIMITS_REQUEST_BURST: Key = Key {
 
 /// A limit of which 0 is none.
 const fn limit(name: &'static str, default: &'static str, example: &'static str, doc: &'static str) -> Key {
-    Key { section: "limits", name, kind: Kind::Count { least: 0 }, default: Some(default), example, doc, secret: false }
+    Key { section: "limits", name, kind: Kind::Count { least: 0 }, default: Some(default), example, doc, ..PLAIN }
 }
 
 pub(crate) static LIMITS_DASHBOARD_CONCURRENT: Key = limit(
@@ -361,9 +374,44 @@ pub(crate) static LIMITS_CACHE_BYTES: Key = limit(
     "268435456",
     "Bytes of small results that are kept in memory for those who ask the same; 0 keeps none.",
 );
+pub(crate) static TELEMETRY_OTLP_ENDPOINT: Key = Key {
+    section: "telemetry",
+    name: "otlp_endpoint",
+    example: "\"http://127.0.0.1:4318\"",
+    doc: "Collector that `serve`, `run` and `load` send traces to, by OTLP over HTTP in protobuf; `/v1/traces` is added to the \
+          address. Nothing is traced where it is unset.",
+    shared_variable: Some("OTEL_EXPORTER_OTLP_ENDPOINT"),
+    ..PLAIN
+};
+pub(crate) static TELEMETRY_OTLP_HEADERS: Key = Key {
+    section: "telemetry",
+    name: "otlp_headers",
+    example: "\"authorization=Bearer ...\"",
+    doc: "Headers that the collector wants, as `name=value`, with commas between several.",
+    secret: true,
+    ..PLAIN
+};
+pub(crate) static TELEMETRY_OTLP_SAMPLE_RATIO: Key = Key {
+    section: "telemetry",
+    name: "otlp_sample_ratio",
+    kind: Kind::Ratio,
+    default: Some("1"),
+    example: "0.1",
+    doc: "Part of the traces that are sent, where the caller's `traceparent` does not say.",
+    ..PLAIN
+};
+pub(crate) static TELEMETRY_SERVICE_NAME: Key = Key {
+    section: "telemetry",
+    name: "service_name",
+    default: Some("xiangyun"),
+    example: "\"xiangyun-jilin\"",
+    doc: "Name that traces are sent under.",
+    shared_variable: Some("OTEL_SERVICE_NAME"),
+    ..PLAIN
+};
 
 /// The list, in the order of the documents.
-pub(crate) static KEYS: [&Key; 43] = [
+pub(crate) static KEYS: [&Key; 47] = [
     &STORAGE_URL,
     &STORAGE_ENDPOINT,
     &STORAGE_REGION,
@@ -407,15 +455,20 @@ pub(crate) static KEYS: [&Key; 43] = [
     &LIMITS_CACHE_BYTES,
     &LIMITS_REQUESTS_PER_SECOND,
     &LIMITS_REQUEST_BURST,
+    &TELEMETRY_OTLP_ENDPOINT,
+    &TELEMETRY_OTLP_HEADERS,
+    &TELEMETRY_OTLP_SAMPLE_RATIO,
+    &TELEMETRY_SERVICE_NAME,
 ];
 
 /// What a section is about.
-pub(crate) static SECTIONS: [(&str, &str); 5] = [
+pub(crate) static SECTIONS: [(&str, &str); 6] = [
     ("storage", "Where the lake is and how to reach it."),
     ("server", "The HTTP server."),
     ("jobs", "Runs of pipelines: on schedule, and who is told of them."),
     ("maintain", "What is done for tables without being asked."),
     ("limits", "What one query, and all of them together, may use."),
+    ("telemetry", "Traces of requests and runs, for OpenTelemetry."),
 ];
 
 /// The setting called `path`, as in `limits.max_rows`.
@@ -424,9 +477,15 @@ pub(crate) fn key(path: &str) -> Option<&'static Key> {
 }
 
 /// Environment variables that are no settings: variable and meaning.
-pub(crate) static OTHER_VARIABLES: [(&str, &str); 4] = [
+pub(crate) static OTHER_VARIABLES: [(&str, &str); 7] = [
     ("XIANGYUN_PROJECT", "The project's folder, where `--project` does not say."),
     ("XIANGYUN_LOG", "What is logged to standard error, as in `info` or `xiangyun_ingest=debug`; `warn` unless set."),
     ("XIANGYUN_SECRET_…", "Secrets of connections, under the names that their files give."),
     ("NO_COLOR", "Any value: no colours."),
+    ("OTEL_SDK_DISABLED", "`true`: nothing is traced, whatever else says so."),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "Headers for the collector, beside those of `telemetry.otlp_headers`."),
+    (
+        "OTEL_RESOURCE_ATTRIBUTES",
+        "Attributes of the process that every trace carries, as in `deployment.environment.name=test`.",
+    ),
 ];

@@ -40,6 +40,24 @@ pub(crate) enum LogTarget {
     File(PathBuf),
 }
 
+/// Variables of others that are no settings.
+const OTHER_READ: [&str; 4] = ["NO_COLOR", "HOME", "XDG_STATE_HOME", "OTEL_SDK_DISABLED"];
+
+/// Where traces go, as it was given.
+#[derive(Debug)]
+pub(crate) struct Otlp {
+    /// The collector.
+    pub(crate) endpoint: String,
+    /// What named it.
+    pub(crate) origin: Origin,
+    /// Its headers.
+    pub(crate) headers: Option<SecretText>,
+    /// Part of the traces that are sent.
+    pub(crate) sample_ratio: f64,
+    /// Who sends them.
+    pub(crate) service_name: String,
+}
+
 /// What is shown in place of a secret.
 const MASK: &str = "********";
 
@@ -52,8 +70,9 @@ impl Environment {
     pub(crate) fn of_process() -> Self {
         let ours = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
         let ours = ours.filter(|(name, value)| {
-            (name.starts_with("XIANGYUN_") || matches!(name.as_str(), "NO_COLOR" | "HOME" | "XDG_STATE_HOME"))
-                && !value.is_empty()
+            let is_shared = || KEYS.iter().any(|key| key.shared_variable == Some(name.as_str()));
+            let is_ours = name.starts_with("XIANGYUN_") || OTHER_READ.contains(&name.as_str()) || is_shared();
+            is_ours && !value.is_empty()
         });
         Self(ours.map(|(name, value)| (name, value.to_string_lossy().into_owned())).collect())
     }
@@ -166,6 +185,10 @@ impl Settings {
                 (Some(parse(key, text, &variable)?), Origin::Environment(variable))
             } else if let Some((_, value, line)) = file.0.iter().find(|(of, ..)| std::ptr::eq(*of, key)) {
                 (Some(within_project(key, value, &root)), Origin::File { line: *line })
+            } else if let Some((variable, text)) =
+                key.shared_variable.and_then(|name| Some((name, environment.get(name)?)))
+            {
+                (Some(parse(key, text, variable)?), Origin::Environment(variable.to_owned()))
             } else {
                 (default_of(key, &root)?, Origin::Default)
             };
@@ -306,6 +329,25 @@ impl Settings {
     pub(crate) fn open_lineage(&self) -> Option<(String, Option<SecretText>)> {
         let token = self.text(&keys::JOBS_OPENLINEAGE_TOKEN).map(SecretText::new);
         Some((self.text(&keys::JOBS_OPENLINEAGE)?, token))
+    }
+
+    /// Where traces go; nowhere unless a collector is named.
+    pub(crate) fn otlp(&self, environment: &Environment) -> Option<Otlp> {
+        if environment.get("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+            return None;
+        }
+        let entry = self.entries.iter().find(|entry| std::ptr::eq(entry.key, &keys::TELEMETRY_OTLP_ENDPOINT))?;
+        Some(Otlp {
+            endpoint: entry.value.as_ref()?.to_string(),
+            origin: entry.origin.clone(),
+            headers: self.text(&keys::TELEMETRY_OTLP_HEADERS).map(SecretText::new),
+            // A ratio was checked when it was read.
+            sample_ratio: self
+                .text(&keys::TELEMETRY_OTLP_SAMPLE_RATIO)
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(1.0),
+            service_name: self.text(&keys::TELEMETRY_SERVICE_NAME).unwrap_or_default(),
+        })
     }
 
     fn value(&self, key: &Key) -> Option<&Value> {

@@ -85,6 +85,40 @@ fn the_access_log_is_a_file_or_standard_output() {
 }
 
 #[test]
+fn traces_go_where_the_settings_say_before_the_variables_of_others() {
+    let otlp = |file: &str, pairs: &[(&str, &str)]| {
+        let settings = resolve(&format!("version = 1\n{file}"), pairs, &vec![]).unwrap();
+        settings.otlp(&environment(pairs))
+    };
+    assert!(otlp("", &[("OTEL_SERVICE_NAME", "x")]).is_none());
+    let shared = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://shared:4318"), ("OTEL_SERVICE_NAME", "night")];
+    let found = otlp("", &shared).unwrap();
+    assert_eq!((found.endpoint.as_str(), found.service_name.as_str()), ("http://shared:4318", "night"));
+    assert_eq!(found.origin, Origin::Environment("OTEL_EXPORTER_OTLP_ENDPOINT".into()));
+    let file = "[telemetry]\notlp_endpoint = \"http://own:4318\"\notlp_sample_ratio = 0.25\n";
+    let found = otlp(file, &shared).unwrap();
+    assert_eq!((found.endpoint.as_str(), found.sample_ratio), ("http://own:4318", 0.25));
+    assert_eq!(found.origin, Origin::File { line: 3 });
+    assert_eq!(otlp(file, &[]).unwrap().service_name, "xiangyun");
+    assert!(otlp(file, &[("OTEL_SDK_DISABLED", "true")]).is_none());
+}
+
+#[test]
+fn a_ratio_is_a_number_from_0_to_1() {
+    let ratio = |value: &str| {
+        let file = format!("version = 1\n[telemetry]\notlp_endpoint = \"http://a\"\notlp_sample_ratio = {value}\n");
+        resolve(&file, &[], &vec![]).map(|settings| settings.otlp(&environment(&[])).unwrap().sample_ratio)
+    };
+    for (value, meant) in [("0", 0.0), ("1", 1.0), ("0.5", 0.5), ("1e-3", 0.001)] {
+        assert_eq!(ratio(value).unwrap(), meant);
+    }
+    for wrong in ["1.5", "-0.1", "nan", "true", "\"0.5\"", "0x1"] {
+        let faults = ratio(wrong).unwrap_err().downcast::<Faults>().unwrap().render(false);
+        assert!(faults.contains("a number from 0 to 1"), "{faults}");
+    }
+}
+
+#[test]
 fn all_faults_of_the_file_are_told_at_once_with_place_and_suggestion() {
     let file = "version = 1\n[storge]\nurl = \"x\"\n[limits]\nmax_row = 1\nsql_bytes = \"many\"\nmemory_bytes = 1\n";
     let faults = resolve(file, &[], &vec![]).unwrap_err().downcast::<Faults>().unwrap();

@@ -8,7 +8,7 @@ use super::keys::{Key, Kind};
 /// A checked value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Value {
-    /// Text, an address or a path.
+    /// Text, an address, a path, or a ratio as it was written.
     Text(String),
     /// A whole number.
     Count(u64),
@@ -73,6 +73,10 @@ impl Key {
                 Ok(_) => Ok(Value::Text(text.into())),
                 Err(_) => Err(format!("{shown} is not an address and port, as in `127.0.0.1:8080`")),
             },
+            Kind::Ratio => match text.parse::<f64>() {
+                Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(Value::Text(text.into())),
+                _ => Err(format!("{shown} is not a number from 0 to 1")),
+            },
         }
     }
 
@@ -92,6 +96,7 @@ impl Key {
             Kind::Count { .. } => "a whole number",
             Kind::Address => "an address and port as text",
             Kind::Path => "a file's path as text",
+            Kind::Ratio => "a number from 0 to 1",
         }
     }
 }

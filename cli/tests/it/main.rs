@@ -3,6 +3,8 @@
 
 mod alert;
 mod check;
+#[cfg(unix)]
+mod collector;
 mod config;
 mod demo;
 mod formats;
@@ -17,4 +19,6 @@ mod serve;
 mod sql;
 mod support;
 mod table;
+#[cfg(unix)]
+mod traces;
 mod usage;

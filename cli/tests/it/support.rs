@@ -37,11 +37,11 @@ impl Run {
     }
 }
 
-/// The binary without any of our variables.
+/// The binary without any of our variables, and without those of OpenTelemetry.
 pub(crate) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xiangyun"));
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("XIANGYUN_") {
+        if ["XIANGYUN_", "OTEL_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
             command.env_remove(name);
         }
     }

@@ -21,6 +21,18 @@ pub enum PrincipalClass {
     Operator,
 }
 
+impl PrincipalClass {
+    /// The class as token files write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dashboard => "dashboard",
+            Self::Analyst => "analyst",
+            Self::Batch => "batch",
+            Self::Operator => "operator",
+        }
+    }
+}
+
 /// The caller of one request, already authenticated. There is no query without one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {

@@ -32,6 +32,17 @@ pub enum CacheUse {
     Bypass,
 }
 
+impl CacheUse {
+    /// The name in telemetry.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Bypass => "bypass",
+        }
+    }
+}
+
 /// A whole result.
 #[derive(Debug)]
 pub(crate) struct CachedResult {

@@ -88,6 +88,8 @@ impl QueryContext {
         let mut planned = None;
         let mut result = self
             .plan_in(pins, statement, &tables, &rollups, max_rows, |state, scope| {
+                let names = || queries.iter().map(|query| query.metric.as_str()).collect::<Vec<_>>().join(",");
+                let _compiling = tracing::info_span!("compile metric", xiangyun.metric.name = names()).entered();
                 let plans = tables.iter().map(|table| Ok((table.clone(), scan(table, scope)?)));
                 let plans = plans.collect::<Result<HashMap<_, _>>>()?;
                 let shared = models.plan_shared(queries, state, &plans, &scope.rollups, today)?;

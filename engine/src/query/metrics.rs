@@ -100,6 +100,7 @@ impl QueryContext {
         let mut planned = None;
         let prepared = self
             .plan_in(pins, query.to_string(), &tables, &rollups, query.limit, |state, scope| {
+                let _compiling = tracing::info_span!("compile metric", xiangyun.metric.name = query.metric).entered();
                 let plans = tables.iter().map(|table| Ok((table.clone(), scan(table, scope)?)));
                 let plans = plans.collect::<Result<_>>()?;
                 let answer = models.plan_over(&query, state, &plans, &scope.rollups, today)?;

@@ -39,6 +39,7 @@ mod run;
 mod runtime;
 mod scope;
 mod sink;
+mod spans;
 mod stack;
 mod statement;
 mod stop;

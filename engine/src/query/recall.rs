@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::cache::{ResultCache, ResultKey};
+use super::cache::{CacheUse, ResultCache, ResultKey};
 use super::context::QueryContext;
 use super::result::{QueryStatus, TableVersion};
 use super::run::Ticket;
@@ -131,6 +131,7 @@ impl QueryContext {
         // A query that may not be begun is refused where it is planned, with the reason.
         let mut ticket = self.ticket(question.statement.clone(), None, None).ok()?;
         ticket.answers_with(Arc::clone(&kept.status), &kept.tables);
+        ticket.uses(CacheUse::Hit);
         Some(Recalled { ticket, kept })
     }
 }

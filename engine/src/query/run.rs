@@ -22,6 +22,7 @@ use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt};
 use tokio::time::{Instant, Interval, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::admission::Slot;
@@ -33,6 +34,7 @@ use super::pool::{QueryPool, with_pool};
 use super::registry::Entry;
 use super::result::{QueryResult, QueryStatus, TableVersion};
 use super::sink::{QueryOutcome, QueryRecord, QuerySink};
+use super::spans::Spans;
 use super::stack::{Roomy, with_room};
 use super::stop::{Stop, stoppable};
 use super::translate::from_datafusion;
@@ -56,6 +58,7 @@ pub(crate) struct Ticket {
     max_rows: Option<usize>,
     /// Given back when the query ends.
     slot: Slot,
+    spans: Spans,
 }
 
 impl Ticket {
@@ -78,8 +81,8 @@ impl Ticket {
         let entry = Arc::new(Entry::new(id, principal, &record.statement, at, started, Arc::clone(&stop)));
         engine.registry().enter(&entry)?;
         let (sink, class) = (Arc::clone(engine.sink()), principal.class());
-        let slot = Slot::default();
-        Ok(Self { record: Some(record), entry, class, sink, started, stop, allowed, max_rows, slot })
+        let (slot, spans) = (Slot::default(), Spans::of(&record));
+        Ok(Self { record: Some(record), entry, class, sink, started, stop, allowed, max_rows, slot, spans })
     }
 
     /// The query's id.
@@ -105,6 +108,16 @@ impl Ticket {
         &self.entry
     }
 
+    /// As [`Self::guard`], for making a plan.
+    pub(crate) async fn guard_planning<T>(&self, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        self.guard(work.instrument(self.spans.planning())).await
+    }
+
+    /// What the cache had to do with it.
+    pub(super) fn uses(&self, cache: CacheUse) {
+        self.spans.uses(cache);
+    }
+
     /// Bounds the time of `work`, which is done before there is a stream, and turns its panics into errors.
     pub(crate) async fn guard<T>(&self, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
         let guarded = AssertUnwindSafe(Roomy::new(work)).catch_unwind();
@@ -126,6 +139,7 @@ impl Ticket {
         self.slot = Slot::default();
         let outcome = self.entry.ended(outcome, error);
         if let Some(mut record) = self.record.take() {
+            self.spans.end(outcome, rows, || self.entry.scanned().bytes);
             record.rows = rows;
             record.outcome = outcome;
             record.elapsed = self.started.elapsed();
@@ -164,11 +178,13 @@ pub(crate) async fn run(
     mut ticket: Ticket,
     lane: Lane,
 ) -> Result<QueryResult> {
-    let entered = ticket.guard(async { Ok(engine.admission().enter(ticket.class).await?) }).await;
+    let waiting = async { Ok(engine.admission().enter(ticket.class).await?) }.instrument(ticket.spans.waiting());
+    let entered = ticket.guard(waiting).await;
     match entered {
         Ok(slot) => ticket.slot = slot,
         Err(error) => return Err(ticket.fail(error)),
     }
+    ticket.spans.runs();
     let started = ticket.guard(start(engine, state, plan, &ticket, lane)).await;
     let (stream, schema) = match started {
         Ok(started) => started,

@@ -25,6 +25,19 @@ pub enum QueryOutcome {
     Cancelled,
 }
 
+impl QueryOutcome {
+    /// The name in telemetry.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Truncated => "truncated",
+            Self::Unchanged => "unchanged",
+            Self::Failed(_) => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// A query that ended.
 #[derive(Debug, Clone)]
 pub struct QueryRecord {

@@ -13,11 +13,12 @@ use deltalake::table::state::DeltaTableState;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{Mutex as AsyncMutex, Notify};
+use tracing::Instrument;
 use uuid::Uuid;
 use xiangyun_engine::catalog::{RUN_KEY, RunRecord, TableDef, TableLog};
 use xiangyun_engine::scratch::Scratch;
 use xiangyun_engine::storage::Storage;
-use xiangyun_engine::{ErrorKind, Result};
+use xiangyun_engine::{Error, ErrorKind, Result};
 
 use super::edit::{Append, AppendInPlace, Edit, History, Keyed, LastCounts, Match, Replace, TakenOut, runtime};
 use super::error::{CommitError, refused};
@@ -29,6 +30,7 @@ use super::target::Target;
 use super::turn::Turn;
 use super::writer::StagedFiles;
 use crate::pipeline::WriteMode;
+use crate::spans;
 
 /// Attempts against writers in other processes; those in this one queue up.
 const MAX_ATTEMPTS: u32 = 1_000;
@@ -183,6 +185,14 @@ impl Committer {
         request: CommitRequest,
         in_place: InPlace,
     ) -> Result<Option<(CommitOutcome, RunRecord)>> {
+        let span = spans::commit(&request.table.name);
+        let committed = Box::pin(self.committed(request, in_place).instrument(span.clone())).await;
+        let version = |made: &Option<(CommitOutcome, RunRecord)>| made.as_ref().map(|(outcome, _)| outcome.version());
+        spans::end_commit(&span, committed.as_ref().map(version).map_err(Error::kind));
+        committed
+    }
+
+    async fn committed(&self, request: CommitRequest, in_place: InPlace) -> Result<Option<(CommitOutcome, RunRecord)>> {
         let target = Target::of_table(&self.inner.storage, &request.table);
         let CommitRequest { table, mode, files, idempotency, mut run } = request;
         let edit = self.edit(&table, mode, files, in_place.taken.clone())?;
@@ -374,7 +384,7 @@ impl Committer {
         &self,
         change: &Change<'_>,
         cached: &mut Option<DeltaTableState>,
-        error: xiangyun_engine::Error,
+        error: Error,
     ) -> Result<CommitOutcome> {
         if refresh(change.target, cached).await.is_ok()
             && let Some(state) = cached.as_ref()

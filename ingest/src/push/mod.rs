@@ -22,6 +22,7 @@ use queue::Waiting;
 use crate::ingest::{Ingest, RejectSample};
 use crate::pipeline::PipelineDef;
 use crate::source::pushed_name;
+use crate::spans;
 
 /// Characters of an idempotency key.
 const KEY_CHARS: usize = 200;
@@ -134,10 +135,13 @@ impl Pushes {
     /// [`PushError`], what [`policy::check_load`] refuses, and all of [`Ingest::load`]: then none of the rows is in the
     /// table, and the same request may be sent again.
     pub async fn push(&self, principal: &Principal, push: Push) -> Result<PushReport, Arc<Error>> {
-        self.enqueue(principal, push).map_err(Arc::new)?.await.unwrap_or_else(|_| {
-            let ending: Error = PushError::Ending.into();
-            Err(Arc::new(ending))
-        })
+        let span = spans::push(&push.table);
+        let answer = match self.enqueue(principal, push) {
+            Ok(answered) => answered.await.unwrap_or_else(|_| Err(Arc::new(PushError::Ending.into()))),
+            Err(error) => Err(Arc::new(error)),
+        };
+        spans::end_push(&span, answer.as_ref().map_err(|error| error.kind()));
+        answer
     }
 
     fn enqueue(&self, principal: &Principal, push: Push) -> Result<oneshot::Receiver<Answer>, Error> {

@@ -23,6 +23,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use tracing::{Instrument, Span};
 use xiangyun_engine::catalog::{RunRead, RunRecord, RunStatus, TableDef, TableName, tables_of};
 use xiangyun_engine::query::{QueryResult, SqlRequest};
 use xiangyun_engine::{Engine, Principal, Result};
@@ -37,6 +38,7 @@ use crate::observe::RunObserver;
 use crate::pipeline::{PipelineDef, SOURCE, SourceDef, parse_transform};
 use crate::progress::Progress;
 use crate::source::{self, Source, SourceContext, SourceError};
+use crate::spans;
 use drift::Shape;
 pub(crate) use error::RunError;
 use gate::{Gate, Judging};
@@ -90,6 +92,11 @@ struct Checked {
 impl Run<'_> {
     /// Makes the run. Whatever becomes of it is recorded, except for a dry run.
     pub(crate) async fn load(self) -> Result<LoadReport> {
+        let span = spans::run(&self.pipeline.name, &self.pipeline.table);
+        Box::pin(self.recorded(&span).instrument(span.clone())).await
+    }
+
+    async fn recorded(self, span: &Span) -> Result<LoadReport> {
         let mut report = LoadReport::of(self.record());
         self.tell(|observer| observer.started(&report.run));
         let mut outcome = Box::pin(self.attempt(&mut report)).await;
@@ -109,11 +116,13 @@ impl Run<'_> {
                 report.run.status = RunStatus::Failed;
                 report.run.rows_loaded = 0;
                 report.run.error = Some(error.chain());
+                spans::end_run(span, &report.run, Err(error.kind()));
                 self.append(&report.run).await;
                 self.tell(|observer| observer.ended(&report.run));
                 return Err(error);
             }
         }
+        spans::end_run(span, &report.run, Ok(report.outcome));
         failpoint::hit("before_run_record");
         self.append(&report.run).await;
         failpoint::hit("after_run_record");

@@ -30,7 +30,7 @@ pub(super) async fn run(session: &Session, args: DemoArgs) -> anyhow::Result<()>
     flags.extend(listen);
     let settings = Settings::resolve(root, &session.environment, &flags)?;
     let door = Door::open(&settings)?;
-    let (ingest, observers) = open_serving(&settings, &session.environment).await?;
+    let (ingest, observers) = open_serving(&settings, session).await?;
     let loaded = tokio::select! {
         loaded = load_and_ask(session, &settings, &ingest, scale) => loaded,
         _ = tokio::signal::ctrl_c() => Err(Interrupted.into()),
