@@ -33,8 +33,9 @@ pub(super) fn markdown() -> String {
         "# Settings\n\n<!-- Written by `UPDATE_DOCS=1 cargo test --workspace --bin xiangyun documents`; a test compares. -->\n\n\
          Settings live in `xiangyun.toml` at the project's root, which begins with `version = 1`. An editor can check\n\
          the file against [schema/settings.json](schema/settings.json). Each setting has one environment variable.\n\n\
-         A flag beats the environment, the environment beats the file, the file beats the default. (A variable of\n\
-         OpenTelemetry's beats the default only.) An empty variable counts as unset. `--set KEY=VALUE` sets any setting that is no secret for one command.\n\
+         A flag beats the environment, the environment beats the file, the file beats the default. A variable of\n\
+         OpenTelemetry's beats the default only. An empty variable counts as unset.\n\
+         `--set KEY=VALUE` sets any setting that is no secret for one command.\n\
          `xiangyun config show --origin` prints every value with its origin; secrets are masked.\n\
          A key that is not in this list is refused with its line and the nearest name.\n",
     );

@@ -98,7 +98,7 @@ impl QueryContext {
         };
         let ticket = self.ticket(request.sql.clone(), query_id, request.max_rows)?;
         let state = self.engine.runtime().session(self.engine.clock().now());
-        let planned = ticket.guard_planning(self.plan_sql(&state, &request, staged)).await;
+        let planned = ticket.guard_planning(Box::pin(self.plan_sql(&state, &request, staged))).await;
         self.prepared(ticket, state, planned, &question, lane)
     }
 
@@ -153,7 +153,7 @@ impl QueryContext {
         let ticket = self.ticket(statement, None, max_rows)?;
         let state = self.engine.runtime().session(self.engine.clock().now());
         let planned = ticket
-            .guard_planning(async {
+            .guard_planning(Box::pin(async {
                 let mut scope = Scope::default();
                 let resolver = Resolver { data: Data::Pinned(pins), ..self.resolver(&state, &AsOf::Now) };
                 resolver.resolve_names(tables, &mut scope).await?;
@@ -161,7 +161,7 @@ impl QueryContext {
                 let plan = build(&state, &scope)?;
                 super::gate::check_plan(&plan)?;
                 Ok((plan, scope))
-            })
+            }))
             .await;
         // Figures are what screens wait for.
         self.prepared(ticket, state, planned, &question, Lane::Quick)

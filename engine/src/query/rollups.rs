@@ -161,7 +161,7 @@ impl QueryContext {
     pub async fn roll_up(&self, name: &str, anew: bool) -> Result<Option<Rolled>> {
         let summary = self.rollup(name)?;
         let rolling = Rolling { context: self, summary: &summary, anew };
-        match rolling.rolled().await {
+        match Box::pin(rolling.rolled()).await {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             other => other.map(Some),
         }

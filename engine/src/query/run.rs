@@ -18,6 +18,7 @@ use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::physical_plan::execute_stream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt};
 use tokio::time::{Instant, Interval, Sleep};
@@ -108,8 +109,8 @@ impl Ticket {
         &self.entry
     }
 
-    /// As [`Self::guard`], for making a plan.
-    pub(crate) async fn guard_planning<T>(&self, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
+    /// As [`Self::guard`], for making a plan: that holds much until it is done.
+    pub(crate) async fn guard_planning<T>(&self, work: BoxFuture<'_, Result<T>>) -> Result<T> {
         self.guard(work.instrument(self.spans.planning())).await
     }
 

@@ -215,7 +215,7 @@ impl Run<'_> {
         }
         let total_bytes = source.files().iter().map(|file| file.size_bytes).sum();
         self.progress.step("reading", Some(total_bytes));
-        let checked = self.check(&table, source, &in_place.taken, report).await?;
+        let checked = Box::pin(self.check(&table, source, &in_place.taken, report)).await?;
         if let Some((rule, error)) = checked.stopped {
             if !self.options.dry_run {
                 // Its rows were all judged: what is wrong with them can be seen although none is loaded.
