@@ -13,12 +13,16 @@ use arrow::compute::kernels::length::length;
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Date32Type, FieldRef, Int64Type, IntervalMonthDayNanoType, TimeUnit};
 use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::logical_expr::interval_arithmetic::Interval;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::sort_properties::{ExprProperties, SortProperties};
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
+
+use super::held::held;
+use super::text_concat;
 
 /// Bytes that one call may make for one batch of rows.
 const MAX_CALL_BYTES: u128 = 256 << 20;
@@ -33,11 +37,11 @@ enum Guard {
     Pattern,
 }
 
-/// The bounded form of `function`, or none where it needs no bound.
-pub(crate) fn bounded(function: &Arc<ScalarUDF>) -> Option<ScalarUDF> {
+/// The bounded form of `function`, or none where it needs no bound. What it makes is taken from `pool`.
+pub(crate) fn bounded(function: &Arc<ScalarUDF>, pool: &Arc<dyn MemoryPool>) -> Option<ScalarUDF> {
     let weigh: Weigh = match function.name() {
         "to_char" => {
-            let guarded = Bounded { inner: Arc::clone(function), guard: Guard::Pattern };
+            let guarded = Bounded { inner: Arc::clone(function), guard: Guard::Pattern, pool: Arc::clone(pool) };
             return Some(ScalarUDF::new_from_impl(guarded));
         }
         "repeat" => |args| sum(args, &[bytes, count], |row| row[0] * row[1]),
@@ -45,14 +49,25 @@ pub(crate) fn bounded(function: &Arc<ScalarUDF>) -> Option<ScalarUDF> {
         "array_repeat" => |args| sum(args, &[bytes, count], |row| (row[0] + 8) * row[1]),
         "array_resize" => |args| sum(args, &[bytes, count], |row| row[0] + 16 * row[1]),
         "replace" => |args| sum(args, &[bytes, bytes, bytes], |row| row[0] + row[0] / row[1].max(1) * row[2]),
-        "concat" | "concat_ws" | "array_concat" => |args| {
+        // Each letter may be what is replaced, and with a text that refers to what was found; most often it is not.
+        "regexp_replace" => |args| sum(args, &[bytes, bytes, bytes], |row| row[0] + row[0] * row[2] / 4),
+        // Bytes and places of the pieces, each of which may be one letter.
+        "string_to_array" => |args| sum(args, &[bytes], |row| 5 * row[0]),
+        "encode" => |args| sum(args, &[bytes], |row| 2 * row[0]),
+        // Not bytes but steps: the whole of one text for each letter of the other, and nothing stops it in between.
+        "levenshtein" => |args| sum(args, &[bytes, bytes], |row| row[0] * row[1] / 4),
+        "concat" | "concat_ws" | "array_concat" | text_concat::NAME => |args| {
             let columns = vec![bytes as Measure; args.args.len()];
             sum(args, &columns, |row| row.iter().sum())
         },
         "range" | "generate_series" => series,
         _ => return None,
     };
-    Some(ScalarUDF::new_from_impl(Bounded { inner: Arc::clone(function), guard: Guard::Weight(weigh) }))
+    Some(ScalarUDF::new_from_impl(Bounded {
+        inner: Arc::clone(function),
+        guard: Guard::Weight(weigh),
+        pool: Arc::clone(pool),
+    }))
 }
 
 /// One number a row, or one for all rows.
@@ -189,6 +204,7 @@ fn check_pattern(args: &ScalarFunctionArgs) -> Result<()> {
 struct Bounded {
     inner: Arc<ScalarUDF>,
     guard: Guard,
+    pool: Arc<dyn MemoryPool>,
 }
 
 impl fmt::Debug for Bounded {
@@ -223,6 +239,8 @@ impl ScalarUDFImpl for Bounded {
                         self.inner.name()
                     )));
                 }
+                let makes = if self.inner.name() == "levenshtein" { 0 } else { weight };
+                return held(self.inner.name(), makes, &self.pool, || self.inner.invoke_with_args(args));
             }
             Guard::Pattern => check_pattern(&args)?,
         }
@@ -291,12 +309,15 @@ mod tests {
     use arrow::datatypes::Field;
     use datafusion::common::ScalarValue;
     use datafusion::execution::SessionStateDefaults;
+    use datafusion::execution::memory_pool::GreedyMemoryPool;
 
     use super::*;
 
     fn call(name: &str, args: Vec<ColumnarValue>, rows: usize) -> Result<ColumnarValue> {
         let functions = SessionStateDefaults::default_scalar_functions();
-        let function = bounded(functions.iter().find(|function| function.name() == name).unwrap()).unwrap();
+        let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(1 << 30));
+        let function = functions.iter().find(|function| function.name() == name).unwrap();
+        let function = bounded(function, &pool).unwrap();
         let arg_fields: Vec<FieldRef> =
             args.iter().map(|arg| Arc::new(Field::new("x", arg.data_type(), true))).collect();
         let scalars: Vec<Option<ScalarValue>> = vec![None; args.len()];

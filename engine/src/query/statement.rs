@@ -1,12 +1,14 @@
 //! One statement: its size and depth are bounded before it is parsed, and only reading statements pass.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use datafusion::common::DataFusionError;
 use datafusion::common::format::ExplainStatementOptions;
 use datafusion::sql::parser::{DFParserBuilder, ExplainStatement, Statement as AnyStatement};
 use datafusion::sql::sqlparser::ast::{
-    ObjectName, Query, ShowStatementIn, ShowStatementInClause, ShowStatementOptions, Statement, Visit, Visitor,
+    Expr, GroupByExpr, ObjectName, Query, Select, ShowStatementIn, ShowStatementInClause, ShowStatementOptions,
+    Statement, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -21,6 +23,10 @@ use crate::error::SqlPosition;
 pub(crate) const MAX_DEPTH: usize = 100;
 /// Operators and keywords of one statement. Each may add a level to a tree that is walked, and freed, recursively.
 const MAX_OPERATORS: usize = 2_000;
+/// Tables that a statement may read, with WITH queries written out wherever their names stand.
+const MAX_SCANS: u64 = 2_000;
+/// Lists of columns that a GROUP BY with cubes, rollups and grouping sets may stand for.
+const MAX_GROUPINGS: u64 = 1_024;
 
 const LOAD_INSTEAD: &str = "tables are declared in tables/*.toml and loaded with `xiangyun load`";
 const VIEW_INSTEAD: &str = "views are declared in views/*.toml";
@@ -71,7 +77,7 @@ impl ReadStatement {
             other => (None, other),
         };
         let statement = describe_as_show(permitted(inner, start)?);
-        if let ControlFlow::Break(error) = statement.visit(&mut Shape) {
+        if let ControlFlow::Break(error) = statement.visit(&mut Shape::default()) {
             return Err(error);
         }
         Ok(Self { statement, explain, parameters, tokens })
@@ -256,12 +262,53 @@ fn is_upper(word: &str) -> bool {
 }
 
 /// Refuses what must not reach the planner from anywhere inside the statement.
-struct Shape;
+#[derive(Default)]
+struct Shape {
+    /// WITH queries by the place of their text in memory, which does not move while they are looked at.
+    named: HashMap<*const Query, String>,
+    /// How many tables each WITH query reads, those of others as often as it reads them. The planner puts a WITH query
+    /// wherever its name stands.
+    weights: HashMap<String, u64>,
+    /// The same of each query that is being looked at, the innermost last.
+    open: Vec<u64>,
+}
 
 impl Visitor for Shape {
     type Break = QueryError;
 
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<QueryError> {
+        let weight = match relation.0.as_slice() {
+            // Without its quotes: both ways of writing it mean one WITH query.
+            [name] => name.as_ident().and_then(|name| self.weights.get(&name.value.to_lowercase())).copied(),
+            _ => None,
+        };
+        let weight = weight.unwrap_or(1);
+        let Some(open) = self.open.last_mut() else { return ControlFlow::Continue(()) };
+        *open = open.saturating_add(weight);
+        if *open > MAX_SCANS {
+            let what = "tables that are read, those of WITH queries as often as these";
+            return ControlFlow::Break(QueryError::OutOfBounds { what, limit: MAX_SCANS });
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<QueryError> {
+        let weight = self.open.pop().unwrap_or_default();
+        if let Some(name) = self.named.remove(&std::ptr::from_ref(query)) {
+            // A name may be hidden by another of a query inside: the heavier counts.
+            let known = self.weights.entry(name).or_default();
+            *known = weight.max(*known).max(1);
+        } else if let Some(around) = self.open.last_mut() {
+            *around = around.saturating_add(weight);
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<QueryError> {
+        self.open.push(0);
+        for named in query.with.iter().flat_map(|with| &with.cte_tables) {
+            self.named.insert(std::ptr::from_ref(named.query.as_ref()), named.alias.name.value.to_lowercase());
+        }
         match &query.with {
             Some(with) if with.recursive => ControlFlow::Break(QueryError::NotSupported {
                 what: "WITH RECURSIVE".into(),
@@ -271,6 +318,33 @@ impl Visitor for Shape {
             _ => ControlFlow::Continue(()),
         }
     }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<QueryError> {
+        if groupings(&select.group_by) > MAX_GROUPINGS {
+            return ControlFlow::Break(QueryError::OutOfBounds {
+                what: "groupings of cubes, rollups and grouping sets",
+                limit: MAX_GROUPINGS,
+            });
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Into how many lists of columns a GROUP BY is written out before it is planned.
+fn groupings(group_by: &GroupByExpr) -> u64 {
+    let doubled = |columns: usize| u32::try_from(columns).ok().and_then(|columns| 2_u64.checked_pow(columns));
+    let (expressions, modifiers) = match group_by {
+        GroupByExpr::All(modifiers) => (&[][..], modifiers),
+        GroupByExpr::Expressions(expressions, modifiers) => (expressions.as_slice(), modifiers),
+    };
+    let sets = expressions.iter().map(|expr| match expr {
+        Expr::Cube(columns) => doubled(columns.len()).unwrap_or(u64::MAX),
+        Expr::Rollup(columns) => columns.len() as u64 + 1,
+        Expr::GroupingSets(sets) => sets.len() as u64,
+        _ => 1,
+    });
+    let whole = if modifiers.is_empty() { 1 } else { doubled(expressions.len()).unwrap_or(u64::MAX) };
+    sets.fold(whole, u64::saturating_mul)
 }
 
 #[cfg(test)]
@@ -349,6 +423,35 @@ mod tests {
         assert!(matches!(error, QueryError::TooDeep { .. } | QueryError::Syntax { .. }), "{error:?}");
         let codes = vec!["'220100'"; 10_000].join(", ");
         assert!(ReadStatement::parse(&format!("select 1 where '1' in ({codes})"), 1 << 20).is_ok());
+    }
+
+    #[test]
+    fn with_queries_are_counted_as_often_as_they_are_read() {
+        let doubled = |steps: usize| {
+            let step = |at: usize| format!(", t{} as (select * from t{at} union all select * from T{at})", at + 1);
+            let steps: String = (0..steps).map(step).collect();
+            format!("with t0 as (select 1 as a){steps} select * from t{}", steps.matches(", t").count())
+        };
+        assert!(ReadStatement::parse(&doubled(8), 1 << 20).is_ok());
+        let hidden = "with t0 as (select 1 as a), t1 as (with t0 as (select 2 as a) select * from t0) select * from t1";
+        assert!(ReadStatement::parse(hidden, 1 << 20).is_ok());
+        let inside = format!("select * from ({}) s", doubled(40));
+        for sql in [doubled(12), doubled(40), inside, format!("with x as ({}) select * from x", doubled(40))] {
+            assert!(matches!(refusal(&sql), QueryError::OutOfBounds { .. }), "{sql}");
+        }
+    }
+
+    #[test]
+    fn cubes_are_counted_before_they_are_written_out() {
+        let cube = |columns: usize| {
+            let names: Vec<_> = (0..columns).map(|at| format!("c{at}")).collect();
+            format!("select count(*) from t group by cube ({})", names.join(", "))
+        };
+        assert!(ReadStatement::parse(&cube(10), 1 << 20).is_ok());
+        let product = format!("select 1 as a from t group by {}", vec!["cube (a, b)"; 6].join(", "));
+        for sql in [cube(11), cube(64), product, format!("select * from ({}) s", cube(30))] {
+            assert!(matches!(refusal(&sql), QueryError::OutOfBounds { .. }), "{sql}");
+        }
     }
 
     #[test]
