@@ -2,7 +2,8 @@
 //!
 //! Some give results far larger than their arguments. DataFusion's memory pool does not see what a scalar function
 //! allocates, so `repeat('a', 2000000000)` would take the process down. And `to_char` takes strftime's patterns:
-//! `YYYY-MM`, which other databases understand, would be answered with the text `YYYY-MM`.
+//! `YYYY-MM`, which other databases understand, would be answered with the text `YYYY-MM`. The name of a type, as
+//! `arrow_cast` takes it, is read recursively: one nested thousands deep would overflow the stack.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -22,6 +23,7 @@ use datafusion::logical_expr::{
 };
 
 use super::held::held;
+use super::statement::MAX_DEPTH;
 use super::text_concat;
 
 /// Bytes that one call may make for one batch of rows.
@@ -35,15 +37,17 @@ type Weigh = fn(&ScalarFunctionArgs) -> Result<u128>;
 enum Guard {
     Weight(Weigh),
     Pattern,
+    /// The last argument is the name of a type.
+    TypeName,
 }
 
 /// The bounded form of `function`, or none where it needs no bound. What it makes is taken from `pool`.
 pub(crate) fn bounded(function: &Arc<ScalarUDF>, pool: &Arc<dyn MemoryPool>) -> Option<ScalarUDF> {
+    let guarded =
+        |guard| Some(ScalarUDF::new_from_impl(Bounded { inner: Arc::clone(function), guard, pool: Arc::clone(pool) }));
     let weigh: Weigh = match function.name() {
-        "to_char" => {
-            let guarded = Bounded { inner: Arc::clone(function), guard: Guard::Pattern, pool: Arc::clone(pool) };
-            return Some(ScalarUDF::new_from_impl(guarded));
-        }
+        "to_char" => return guarded(Guard::Pattern),
+        "arrow_cast" | "arrow_try_cast" => return guarded(Guard::TypeName),
         "repeat" => |args| sum(args, &[bytes, count], |row| row[0] * row[1]),
         "lpad" | "rpad" => |args| sum(args, &[bytes, count], |row| row[0] + 4 * row[1]),
         "array_repeat" => |args| sum(args, &[bytes, count], |row| (row[0] + 8) * row[1]),
@@ -63,11 +67,7 @@ pub(crate) fn bounded(function: &Arc<ScalarUDF>, pool: &Arc<dyn MemoryPool>) -> 
         "range" | "generate_series" => series,
         _ => return None,
     };
-    Some(ScalarUDF::new_from_impl(Bounded {
-        inner: Arc::clone(function),
-        guard: Guard::Weight(weigh),
-        pool: Arc::clone(pool),
-    }))
+    guarded(Guard::Weight(weigh))
 }
 
 /// One number a row, or one for all rows.
@@ -200,6 +200,25 @@ fn check_pattern(args: &ScalarFunctionArgs) -> Result<()> {
     }
 }
 
+/// Refuses the name of a type that is nested too deep to be read.
+fn check_type_name(args: &ReturnFieldArgs<'_>) -> Result<()> {
+    let name = args.scalar_arguments.last().copied().flatten().and_then(|name| name.try_as_str().flatten());
+    let mut depth = 0_usize;
+    for byte in name.unwrap_or_default().bytes() {
+        match byte {
+            b'(' | b'<' | b'[' => depth += 1,
+            b')' | b'>' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return Err(DataFusionError::ResourcesExhausted(format!(
+                "a type is nested in more than the {MAX_DEPTH} others that are allowed"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// A function that is looked at before it is called, and otherwise itself.
 struct Bounded {
     inner: Arc<ScalarUDF>,
@@ -243,6 +262,7 @@ impl ScalarUDFImpl for Bounded {
                 return held(self.inner.name(), makes, &self.pool, || self.inner.invoke_with_args(args));
             }
             Guard::Pattern => check_pattern(&args)?,
+            Guard::TypeName => {}
         }
         self.inner.invoke_with_args(args)
     }
@@ -268,10 +288,17 @@ impl ScalarUDFImpl for Bounded {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        if let Guard::TypeName = self.guard {
+            check_type_name(&args)?;
+        }
         self.inner.return_field_from_args(args)
     }
 
     fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        // The name was read: it may become the cast that it stands for.
+        if let Guard::TypeName = self.guard {
+            return self.inner.simplify(args, info);
+        }
         // A function that rewrites itself into another call would leave its bound behind.
         match self.inner.simplify(args.clone(), info)? {
             ExprSimplifyResult::Simplified(simplified @ Expr::Literal(..)) => {

@@ -7,6 +7,7 @@ use datafusion::logical_expr::expr::WindowFunctionParams;
 use datafusion::logical_expr::{Expr, LogicalPlan, WindowFrameBound, WindowFrameUnits};
 
 use super::error::QueryError;
+use super::expansion;
 use super::held::CONSTANT_BYTES;
 use crate::functions::sketches::{MERGE, SKETCH};
 
@@ -53,7 +54,7 @@ pub(crate) fn check_plan(plan: &LogicalPlan) -> Result<(), QueryError> {
     });
     match (refused, walked) {
         (Some(error), _) => Err(error),
-        (None, Ok(_)) => Ok(()),
+        (None, Ok(_)) => expansion::check(plan),
         (None, Err(source)) => Err(QueryError::Runtime { source }),
     }
 }

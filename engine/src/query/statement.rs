@@ -7,13 +7,14 @@ use datafusion::common::DataFusionError;
 use datafusion::common::format::ExplainStatementOptions;
 use datafusion::sql::parser::{DFParserBuilder, ExplainStatement, Statement as AnyStatement};
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, ObjectName, Query, Select, ShowStatementIn, ShowStatementInClause, ShowStatementOptions,
-    Statement, Visit, Visitor,
+    BinaryOperator, Expr, GroupByExpr, ObjectName, Query, Select, SetExpr, ShowStatementIn, ShowStatementInClause,
+    ShowStatementOptions, Statement, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
+use super::derived;
 use super::error::QueryError;
 use super::parameters::{self, Parameters};
 use super::translate::syntax;
@@ -25,6 +26,15 @@ pub(crate) const MAX_DEPTH: usize = 100;
 const MAX_OPERATORS: usize = 2_000;
 /// Tables that a statement may read, with WITH queries written out wherever their names stand.
 const MAX_SCANS: u64 = 2_000;
+/// Subqueries as values or conditions, each within the one before. The optimizer's work doubles with each level.
+const MAX_SUBQUERIES: usize = 10;
+/// Columns of a SELECT or a VALUES. The planner looks for each of their names among all others.
+const MAX_COLUMNS: usize = 5_000;
+/// WITH clauses, each within the one before. Whoever looks for the tables of a statement looks twice at each.
+const MAX_WITHS: usize = 10;
+/// Operators other than AND and OR, each over the one before, as in a sum of so many columns. The type of each is found
+/// by those of all below it.
+const MAX_CHAIN: usize = 500;
 /// Lists of columns that a GROUP BY with cubes, rollups and grouping sets may stand for.
 const MAX_GROUPINGS: u64 = 1_024;
 
@@ -76,7 +86,8 @@ impl ReadStatement {
             AnyStatement::Explain(ExplainStatement { options, statement }) => (Some(options), *statement),
             other => (None, other),
         };
-        let statement = describe_as_show(permitted(inner, start)?);
+        let mut statement = describe_as_show(permitted(inner, start)?);
+        derived::name(&mut statement);
         if let ControlFlow::Break(error) = statement.visit(&mut Shape::default()) {
             return Err(error);
         }
@@ -126,8 +137,8 @@ fn lower_first(text: &str) -> String {
 
 /// Bounds depth and operators: what is parsed later is walked, optimised and freed by recursive code.
 fn check_size(tokens: &[TokenWithSpan]) -> Result<(), QueryError> {
-    let (mut depth, mut operators) = (0_usize, 0_usize);
-    for token in tokens {
+    let (mut depth, mut operators, mut dimensions) = (0_usize, 0_usize, 0_usize);
+    for (at, token) in tokens.iter().enumerate() {
         match &token.token {
             Token::LParen | Token::LBracket | Token::LBrace => depth += 1,
             Token::RParen | Token::RBracket | Token::RBrace => depth = depth.saturating_sub(1),
@@ -136,7 +147,13 @@ fn check_size(tokens: &[TokenWithSpan]) -> Result<(), QueryError> {
             token if is_literal(token) => {}
             _ => operators += 1,
         }
-        if depth > MAX_DEPTH {
+        // A type with dimensions, as in INT[][], is one array in another without a bracket in a bracket.
+        match &token.token {
+            Token::LBracket if tokens.get(at + 1).is_some_and(|next| next.token == Token::RBracket) => dimensions += 1,
+            Token::RBracket => {}
+            _ => dimensions = 0,
+        }
+        if depth > MAX_DEPTH || dimensions > MAX_DEPTH {
             return Err(QueryError::TooDeep { limit: MAX_DEPTH, position: position(token.span.start) });
         }
         if operators > MAX_OPERATORS
@@ -271,6 +288,21 @@ struct Shape {
     weights: HashMap<String, u64>,
     /// The same of each query that is being looked at, the innermost last.
     open: Vec<u64>,
+    /// Subqueries as values or conditions around the place that is being looked at.
+    subqueries: usize,
+    /// WITH clauses around it.
+    withs: usize,
+    /// Operators around it.
+    chain: usize,
+}
+
+impl Shape {
+    fn within(count: usize, limit: usize, what: &'static str) -> ControlFlow<QueryError> {
+        if count > limit {
+            return ControlFlow::Break(QueryError::OutOfBounds { what, limit: limit as u64 });
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 impl Visitor for Shape {
@@ -293,6 +325,7 @@ impl Visitor for Shape {
     }
 
     fn post_visit_query(&mut self, query: &Query) -> ControlFlow<QueryError> {
+        self.withs -= usize::from(query.with.is_some());
         let weight = self.open.pop().unwrap_or_default();
         if let Some(name) = self.named.remove(&std::ptr::from_ref(query)) {
             // A name may be hidden by another of a query inside: the heavier counts.
@@ -306,8 +339,14 @@ impl Visitor for Shape {
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<QueryError> {
         self.open.push(0);
+        self.withs += usize::from(query.with.is_some());
+        Self::within(self.withs, MAX_WITHS, "WITH clauses, each within the one before")?;
         for named in query.with.iter().flat_map(|with| &with.cte_tables) {
             self.named.insert(std::ptr::from_ref(named.query.as_ref()), named.alias.name.value.to_lowercase());
+        }
+        if let SetExpr::Values(values) = query.body.as_ref() {
+            let columns = values.rows.first().map_or(0, |row| row.content.len());
+            Self::within(columns, MAX_COLUMNS, "columns of VALUES")?;
         }
         match &query.with {
             Some(with) if with.recursive => ControlFlow::Break(QueryError::NotSupported {
@@ -319,7 +358,21 @@ impl Visitor for Shape {
         }
     }
 
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<QueryError> {
+        self.subqueries += usize::from(holds_query(expr));
+        self.chain += usize::from(is_operator(expr));
+        Self::within(self.subqueries, MAX_SUBQUERIES, "subqueries, each within the one before")?;
+        Self::within(self.chain, MAX_CHAIN, "operators in one chain")
+    }
+
+    fn post_visit_expr(&mut self, expr: &Expr) -> ControlFlow<QueryError> {
+        self.subqueries -= usize::from(holds_query(expr));
+        self.chain -= usize::from(is_operator(expr));
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<QueryError> {
+        Self::within(select.projection.len(), MAX_COLUMNS, "columns of a SELECT")?;
         if groupings(&select.group_by) > MAX_GROUPINGS {
             return ControlFlow::Break(QueryError::OutOfBounds {
                 what: "groupings of cubes, rollups and grouping sets",
@@ -328,6 +381,14 @@ impl Visitor for Shape {
         }
         ControlFlow::Continue(())
     }
+}
+
+fn holds_query(expr: &Expr) -> bool {
+    matches!(expr, Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. })
+}
+
+fn is_operator(expr: &Expr) -> bool {
+    matches!(expr, Expr::BinaryOp { op, .. } if !matches!(op, BinaryOperator::And | BinaryOperator::Or))
 }
 
 /// Into how many lists of columns a GROUP BY is written out before it is planned.
@@ -439,6 +500,35 @@ mod tests {
         for sql in [doubled(12), doubled(40), inside, format!("with x as ({}) select * from x", doubled(40))] {
             assert!(matches!(refusal(&sql), QueryError::OutOfBounds { .. }), "{sql}");
         }
+    }
+
+    #[test]
+    fn subqueries_in_subqueries_are_counted() {
+        let nested = |levels: usize| {
+            let (open, close) = ("exists (select 1 from t where a in (select a from t where ", "))");
+            format!("select 1 as a from t where {}true{}", open.repeat(levels), close.repeat(levels))
+        };
+        assert!(ReadStatement::parse(&nested(5), 1 << 20).is_ok());
+        let beside = vec!["a in (select a from t)"; 40].join(" and ");
+        assert!(ReadStatement::parse(&format!("select 1 as a from t where {beside}"), 1 << 20).is_ok());
+        assert!(matches!(refusal(&nested(6)), QueryError::OutOfBounds { .. }));
+    }
+
+    #[test]
+    fn chains_and_dimensions_are_counted() {
+        let chain =
+            |operators: usize, operator: &str| format!("select {} as a", vec!["1"; operators + 1].join(operator));
+        assert!(ReadStatement::parse(&chain(500, " + "), 1 << 20).is_ok());
+        assert!(ReadStatement::parse(&chain(1_500, " or "), 1 << 20).is_ok());
+        assert!(matches!(refusal(&chain(501, " + ")), QueryError::OutOfBounds { .. }));
+        let with = |levels: usize| {
+            format!("{}select 1 as a{}", "with t as (".repeat(levels), ") select * from t".repeat(levels))
+        };
+        assert!(ReadStatement::parse(&with(10), 1 << 20).is_ok());
+        assert!(matches!(refusal(&with(11)), QueryError::OutOfBounds { .. }));
+        let dimensions = |count: usize| format!("select cast(null as int{}) as a", "[]".repeat(count));
+        assert!(ReadStatement::parse(&dimensions(100), 1 << 20).is_ok());
+        assert!(matches!(refusal(&dimensions(101)), QueryError::TooDeep { .. }));
     }
 
     #[test]

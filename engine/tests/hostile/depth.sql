@@ -6,7 +6,7 @@ SELECT «100000|(»
 SELECT «100000|)»
 --! limit_exceeded: as deep as the count of brackets permits, and deeper by what stands between them
 SELECT «99|NOT (NOT (»true«99|))» AS a
---! limit_exceeded|answers: negations
+--! limit_exceeded|answers|sql_error: negations
 SELECT «1900|NOT »true AS a
 --! limit_exceeded|answers: signs that are not a comment
 SELECT «1900|- »1 AS a
@@ -22,7 +22,7 @@ SELECT count(*) AS n FROM approvals.cases WHERE «900|case_id = '{i}'¦ OR »
 SELECT 1 AS a WHERE «8000|(true OR false)¦ AND »
 --! limit_exceeded: a long sum
 SELECT «20000|1¦ + » AS a
---! answers: a sum of the columns of a table as long as it is read
+--! limit_exceeded: a sum of the columns of a table as long as its operators are counted
 SELECT sum(«1800|coalesce_me¦+») AS a FROM (SELECT 1 AS coalesce_me) t
 --! limit_exceeded: a chain of texts put together
 SELECT «20000|'a'¦ || » AS a
@@ -82,7 +82,7 @@ SELECT count(*) AS n FROM («60|SELECT 1 AS a¦ INTERSECT »)
 SELECT count(*) AS n FROM («60|SELECT 1 AS a¦ EXCEPT »)
 --! limit_exceeded|answers: a chain of joins
 SELECT count(*) AS n FROM approvals.cases c «60|JOIN market.entities e{i} ON e{i}.name = c.case_id »
---! limit_exceeded|answers: a chain of joins with USING
+--! limit_exceeded|answers|sql_error: a chain of joins with USING
 SELECT count(*) AS n FROM (SELECT 1 AS a) t «60|JOIN (SELECT 1 AS a) t{i} USING (a) »
 --! limit_exceeded|answers|sql_error: a chain of natural joins
 SELECT count(*) AS n FROM (SELECT 1 AS a) t «60|NATURAL JOIN (SELECT 1 AS a) t{i} »
@@ -108,3 +108,7 @@ SELECT CAST(NULL AS INT«3000|[]») AS a
 SELECT «40|array_transform([1], x -> »x«40|)» AS a
 --! ends: windows in windows
 SELECT «40|sum(»1«40|) OVER ()» AS a
+--! answers: a sum as long as a chain may be
+SELECT sum(«500|a¦+») AS a FROM (SELECT 1 AS a) t
+--! limit_exceeded: a name of which each level adds itself, below a condition
+SELECT * FROM «60|(SELECT a + a AS a FROM »(SELECT 1 AS a) t«60|{i}¦) t»t WHERE a > 0

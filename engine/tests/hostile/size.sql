@@ -27,7 +27,7 @@ SELECT «60|c{i}.*¦,» FROM «60|approvals.cases c{i}¦,» LIMIT 1
 --! answers|limit_exceeded: very many aggregates
 SELECT «400|sum({i} * x) AS s{i}¦,» FROM generate_series(1, 10) t(x)
 --! answers|limit_exceeded: very many windows
-SELECT «100|sum(x) OVER (ORDER BY x % {i}) AS s{i}¦,» FROM generate_series(1, 10) t(x)
+SELECT «100|sum(x) OVER (ORDER BY x % {j}) AS s{i}¦,» FROM generate_series(1, 10) t(x)
 --! answers|limit_exceeded: very many columns to sort by
 SELECT x FROM generate_series(1, 10) t(x) ORDER BY «400|x % ({i} + 1)¦,»
 --! answers|limit_exceeded|sql_error: very many groups of nothing
@@ -68,7 +68,7 @@ SELECT * FROM approvals."«250000|x»"
 SELECT * FROM «30000|a¦.»
 --! sql_error|limit_exceeded: a column of very many parts
 SELECT «30000|a¦.» FROM approvals.cases
---! sql_error|limit_exceeded: a number of a hundred thousand digits
+--! sql_error|limit_exceeded|answers: a number of a hundred thousand digits
 SELECT «100000|9» AS a
 --! sql_error|limit_exceeded|answers: as many behind the point
 SELECT 0.«100000|9» AS a
@@ -76,7 +76,7 @@ SELECT 0.«100000|9» AS a
 SELECT 1e«5000|9» AS a
 --! sql_error|limit_exceeded|answers: a hexadecimal text
 SELECT X'«100000|ff»' AS a
---! sql_error|limit_exceeded: a hexadecimal text of an odd length
+--! sql_error|limit_exceeded|answers: a hexadecimal text of an odd length
 SELECT X'fff' AS a
 --! sql_error|limit_exceeded|answers|not_found: a function of very many arguments
 SELECT coalesce(«30000|NULL¦,») AS a
