@@ -2,7 +2,8 @@
 //!
 //! Some give results far larger than their arguments. DataFusion's memory pool does not see what a scalar function
 //! allocates, so `repeat('a', 2000000000)` would take the process down. And `to_char` takes strftime's patterns:
-//! `YYYY-MM`, which other databases understand, would be answered with the text `YYYY-MM`.
+//! `YYYY-MM`, which other databases understand, would be answered with the text `YYYY-MM`. The name of a type, as
+//! `arrow_cast` takes it, is read recursively: one nested thousands deep would overflow the stack.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -13,12 +14,17 @@ use arrow::compute::kernels::length::length;
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Date32Type, FieldRef, Int64Type, IntervalMonthDayNanoType, TimeUnit};
 use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::logical_expr::interval_arithmetic::Interval;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::sort_properties::{ExprProperties, SortProperties};
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
+
+use super::held::held;
+use super::statement::MAX_DEPTH;
+use super::text_concat;
 
 /// Bytes that one call may make for one batch of rows.
 const MAX_CALL_BYTES: u128 = 256 << 20;
@@ -31,28 +37,37 @@ type Weigh = fn(&ScalarFunctionArgs) -> Result<u128>;
 enum Guard {
     Weight(Weigh),
     Pattern,
+    /// The last argument is the name of a type.
+    TypeName,
 }
 
-/// The bounded form of `function`, or none where it needs no bound.
-pub(crate) fn bounded(function: &Arc<ScalarUDF>) -> Option<ScalarUDF> {
+/// The bounded form of `function`, or none where it needs no bound. What it makes is taken from `pool`.
+pub(crate) fn bounded(function: &Arc<ScalarUDF>, pool: &Arc<dyn MemoryPool>) -> Option<ScalarUDF> {
+    let guarded =
+        |guard| Some(ScalarUDF::new_from_impl(Bounded { inner: Arc::clone(function), guard, pool: Arc::clone(pool) }));
     let weigh: Weigh = match function.name() {
-        "to_char" => {
-            let guarded = Bounded { inner: Arc::clone(function), guard: Guard::Pattern };
-            return Some(ScalarUDF::new_from_impl(guarded));
-        }
+        "to_char" => return guarded(Guard::Pattern),
+        "arrow_cast" | "arrow_try_cast" => return guarded(Guard::TypeName),
         "repeat" => |args| sum(args, &[bytes, count], |row| row[0] * row[1]),
         "lpad" | "rpad" => |args| sum(args, &[bytes, count], |row| row[0] + 4 * row[1]),
         "array_repeat" => |args| sum(args, &[bytes, count], |row| (row[0] + 8) * row[1]),
         "array_resize" => |args| sum(args, &[bytes, count], |row| row[0] + 16 * row[1]),
         "replace" => |args| sum(args, &[bytes, bytes, bytes], |row| row[0] + row[0] / row[1].max(1) * row[2]),
-        "concat" | "concat_ws" | "array_concat" => |args| {
+        // Each letter may be what is replaced, and with a text that refers to what was found; most often it is not.
+        "regexp_replace" => |args| sum(args, &[bytes, bytes, bytes], |row| row[0] + row[0] * row[2] / 4),
+        // Bytes and places of the pieces, each of which may be one letter.
+        "string_to_array" => |args| sum(args, &[bytes], |row| 5 * row[0]),
+        "encode" => |args| sum(args, &[bytes], |row| 2 * row[0]),
+        // Not bytes but steps: the whole of one text for each letter of the other, and nothing stops it in between.
+        "levenshtein" => |args| sum(args, &[bytes, bytes], |row| row[0] * row[1] / 4),
+        "concat" | "concat_ws" | "array_concat" | text_concat::NAME => |args| {
             let columns = vec![bytes as Measure; args.args.len()];
             sum(args, &columns, |row| row.iter().sum())
         },
         "range" | "generate_series" => series,
         _ => return None,
     };
-    Some(ScalarUDF::new_from_impl(Bounded { inner: Arc::clone(function), guard: Guard::Weight(weigh) }))
+    guarded(Guard::Weight(weigh))
 }
 
 /// One number a row, or one for all rows.
@@ -185,10 +200,30 @@ fn check_pattern(args: &ScalarFunctionArgs) -> Result<()> {
     }
 }
 
+/// Refuses the name of a type that is nested too deep to be read.
+fn check_type_name(args: &ReturnFieldArgs<'_>) -> Result<()> {
+    let name = args.scalar_arguments.last().copied().flatten().and_then(|name| name.try_as_str().flatten());
+    let mut depth = 0_usize;
+    for byte in name.unwrap_or_default().bytes() {
+        match byte {
+            b'(' | b'<' | b'[' => depth += 1,
+            b')' | b'>' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return Err(DataFusionError::ResourcesExhausted(format!(
+                "a type is nested in more than the {MAX_DEPTH} others that are allowed"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// A function that is looked at before it is called, and otherwise itself.
 struct Bounded {
     inner: Arc<ScalarUDF>,
     guard: Guard,
+    pool: Arc<dyn MemoryPool>,
 }
 
 impl fmt::Debug for Bounded {
@@ -223,8 +258,11 @@ impl ScalarUDFImpl for Bounded {
                         self.inner.name()
                     )));
                 }
+                let makes = if self.inner.name() == "levenshtein" { 0 } else { weight };
+                return held(self.inner.name(), makes, &self.pool, || self.inner.invoke_with_args(args));
             }
             Guard::Pattern => check_pattern(&args)?,
+            Guard::TypeName => {}
         }
         self.inner.invoke_with_args(args)
     }
@@ -250,10 +288,17 @@ impl ScalarUDFImpl for Bounded {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        if let Guard::TypeName = self.guard {
+            check_type_name(&args)?;
+        }
         self.inner.return_field_from_args(args)
     }
 
     fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        // The name was read: it may become the cast that it stands for.
+        if let Guard::TypeName = self.guard {
+            return self.inner.simplify(args, info);
+        }
         // A function that rewrites itself into another call would leave its bound behind.
         match self.inner.simplify(args.clone(), info)? {
             ExprSimplifyResult::Simplified(simplified @ Expr::Literal(..)) => {
@@ -291,12 +336,15 @@ mod tests {
     use arrow::datatypes::Field;
     use datafusion::common::ScalarValue;
     use datafusion::execution::SessionStateDefaults;
+    use datafusion::execution::memory_pool::GreedyMemoryPool;
 
     use super::*;
 
     fn call(name: &str, args: Vec<ColumnarValue>, rows: usize) -> Result<ColumnarValue> {
         let functions = SessionStateDefaults::default_scalar_functions();
-        let function = bounded(functions.iter().find(|function| function.name() == name).unwrap()).unwrap();
+        let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(1 << 30));
+        let function = functions.iter().find(|function| function.name() == name).unwrap();
+        let function = bounded(function, &pool).unwrap();
         let arg_fields: Vec<FieldRef> =
             args.iter().map(|arg| Arc::new(Field::new("x", arg.data_type(), true))).collect();
         let scalars: Vec<Option<ScalarValue>> = vec![None; args.len()];

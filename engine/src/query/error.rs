@@ -16,6 +16,10 @@ pub(crate) enum QueryError {
     TooLong { bytes: usize, limit: usize },
     #[error("the statement is nested deeper than {limit} levels")]
     TooDeep { limit: usize, position: Option<SqlPosition> },
+    #[error("a text of {bytes} bytes is longer than the {limit} that a constant may have")]
+    LongConstant { bytes: usize, limit: usize },
+    #[error("{what}: at most {limit} are allowed")]
+    OutOfBounds { what: &'static str, limit: u64 },
     #[error("the statement has more than {limit} operators and keywords")]
     TooManyOperators { limit: usize, position: SqlPosition },
     #[error("{message}")]
@@ -92,6 +96,8 @@ impl Classify for QueryError {
             | Self::ParameterValue { .. } => ErrorKind::InvalidInput,
             Self::TooLong { .. }
             | Self::TooDeep { .. }
+            | Self::LongConstant { .. }
+            | Self::OutOfBounds { .. }
             | Self::TooManyOperators { .. }
             | Self::Timeout { .. }
             | Self::ScanLimit { .. }
@@ -117,6 +123,7 @@ impl Classify for QueryError {
                 "put long lists into a table and join it, or raise the setting `limits.sql_bytes`".into()
             }
             Self::TooDeep { .. } => "split the statement into views or WITH queries".into(),
+            Self::LongConstant { .. } => "put it into a table and join that".into(),
             Self::TooManyOperators { .. } => "write long chains of OR as `column IN (...)`, or join a table".into(),
             Self::Refused { instead, .. } | Self::NotSupported { instead, .. } => (*instead).into(),
             Self::UntypedParameter { .. } => {

@@ -47,7 +47,10 @@ pub(crate) fn plan(
     let planner = SqlToRel::new_with_options(&tables, options(state));
     let planned = planner
         .sql_statement_to_plan_with_context(read.statement, &mut context)
-        .and_then(|plan| plan.with_param_values(values))
+        .map_err(|error| from_datafusion(&error))?;
+    gate::check_size(&planned)?;
+    let planned = planned
+        .with_param_values(values)
         .and_then(|plan| match read.explain {
             Some(options) => explained(plan, options, state),
             None => Ok(plan),

@@ -25,6 +25,7 @@ use super::context::FunctionDoc;
 use super::error::QueryError;
 use super::lanes::Lanes;
 use super::limits::Limits;
+use super::text_concat::{self, TextConcatPlanner};
 
 /// The catalog's name in `information_schema` and in three-part names.
 pub(crate) const CATALOG: &str = "xiangyun";
@@ -67,10 +68,15 @@ impl Runtime {
             .map_err(|source| QueryError::Runtime { source })?;
         let domain_functions = documented(&scalar, &aggregate);
         let mut functions = SessionStateDefaults::default_scalar_functions();
+        functions.push(Arc::new(text_concat::text_concat()));
         for function in &mut functions {
-            if let Some(bounded) = bounds::bounded(function) {
+            if let Some(bounded) = bounds::bounded(function, &env.memory_pool) {
                 *function = Arc::new(bounded);
             }
+        }
+        let mut planners = SessionStateDefaults::default_expr_planners();
+        if let Some(function) = functions.iter().find(|function| function.name() == text_concat::NAME) {
+            planners.insert(0, Arc::new(TextConcatPlanner { function: Arc::clone(function) }));
         }
         functions.extend(scalar.into_iter().map(Arc::new));
         let mut aggregates = SessionStateDefaults::default_aggregate_functions();
@@ -79,7 +85,7 @@ impl Runtime {
         let template = SessionStateBuilder::new()
             .with_config(config(limits))
             .with_runtime_env(env)
-            .with_expr_planners(SessionStateDefaults::default_expr_planners())
+            .with_expr_planners(planners)
             .with_scalar_functions(functions)
             .with_higher_order_functions(SessionStateDefaults::default_higher_order_functions())
             .with_aggregate_functions(aggregates)

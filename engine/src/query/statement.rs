@@ -1,17 +1,20 @@
 //! One statement: its size and depth are bounded before it is parsed, and only reading statements pass.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use datafusion::common::DataFusionError;
 use datafusion::common::format::ExplainStatementOptions;
 use datafusion::sql::parser::{DFParserBuilder, ExplainStatement, Statement as AnyStatement};
 use datafusion::sql::sqlparser::ast::{
-    ObjectName, Query, ShowStatementIn, ShowStatementInClause, ShowStatementOptions, Statement, Visit, Visitor,
+    BinaryOperator, Expr, GroupByExpr, ObjectName, Query, Select, SetExpr, ShowStatementIn, ShowStatementInClause,
+    ShowStatementOptions, Statement, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
+use super::derived;
 use super::error::QueryError;
 use super::parameters::{self, Parameters};
 use super::translate::syntax;
@@ -21,6 +24,19 @@ use crate::error::SqlPosition;
 pub(crate) const MAX_DEPTH: usize = 100;
 /// Operators and keywords of one statement. Each may add a level to a tree that is walked, and freed, recursively.
 const MAX_OPERATORS: usize = 2_000;
+/// Tables that a statement may read, with WITH queries written out wherever their names stand.
+const MAX_SCANS: u64 = 2_000;
+/// Subqueries as values or conditions, each within the one before. The optimizer's work doubles with each level.
+const MAX_SUBQUERIES: usize = 10;
+/// Columns of a SELECT or a VALUES. The planner looks for each of their names among all others.
+const MAX_COLUMNS: usize = 5_000;
+/// WITH clauses, each within the one before. Whoever looks for the tables of a statement looks twice at each.
+const MAX_WITHS: usize = 10;
+/// Operators other than AND and OR, each over the one before, as in a sum of so many columns. The type of each is found
+/// by those of all below it.
+const MAX_CHAIN: usize = 500;
+/// Lists of columns that a GROUP BY with cubes, rollups and grouping sets may stand for.
+const MAX_GROUPINGS: u64 = 1_024;
 
 const LOAD_INSTEAD: &str = "tables are declared in tables/*.toml and loaded with `xiangyun load`";
 const VIEW_INSTEAD: &str = "views are declared in views/*.toml";
@@ -70,8 +86,9 @@ impl ReadStatement {
             AnyStatement::Explain(ExplainStatement { options, statement }) => (Some(options), *statement),
             other => (None, other),
         };
-        let statement = describe_as_show(permitted(inner, start)?);
-        if let ControlFlow::Break(error) = statement.visit(&mut Shape) {
+        let mut statement = describe_as_show(permitted(inner, start)?);
+        derived::name(&mut statement);
+        if let ControlFlow::Break(error) = statement.visit(&mut Shape::default()) {
             return Err(error);
         }
         Ok(Self { statement, explain, parameters, tokens })
@@ -120,8 +137,8 @@ fn lower_first(text: &str) -> String {
 
 /// Bounds depth and operators: what is parsed later is walked, optimised and freed by recursive code.
 fn check_size(tokens: &[TokenWithSpan]) -> Result<(), QueryError> {
-    let (mut depth, mut operators) = (0_usize, 0_usize);
-    for token in tokens {
+    let (mut depth, mut operators, mut dimensions) = (0_usize, 0_usize, 0_usize);
+    for (at, token) in tokens.iter().enumerate() {
         match &token.token {
             Token::LParen | Token::LBracket | Token::LBrace => depth += 1,
             Token::RParen | Token::RBracket | Token::RBrace => depth = depth.saturating_sub(1),
@@ -130,7 +147,13 @@ fn check_size(tokens: &[TokenWithSpan]) -> Result<(), QueryError> {
             token if is_literal(token) => {}
             _ => operators += 1,
         }
-        if depth > MAX_DEPTH {
+        // A type with dimensions, as in INT[][], is one array in another without a bracket in a bracket.
+        match &token.token {
+            Token::LBracket if tokens.get(at + 1).is_some_and(|next| next.token == Token::RBracket) => dimensions += 1,
+            Token::RBracket => {}
+            _ => dimensions = 0,
+        }
+        if depth > MAX_DEPTH || dimensions > MAX_DEPTH {
             return Err(QueryError::TooDeep { limit: MAX_DEPTH, position: position(token.span.start) });
         }
         if operators > MAX_OPERATORS
@@ -256,12 +279,75 @@ fn is_upper(word: &str) -> bool {
 }
 
 /// Refuses what must not reach the planner from anywhere inside the statement.
-struct Shape;
+#[derive(Default)]
+struct Shape {
+    /// WITH queries by the place of their text in memory, which does not move while they are looked at.
+    named: HashMap<*const Query, String>,
+    /// How many tables each WITH query reads, those of others as often as it reads them. The planner puts a WITH query
+    /// wherever its name stands.
+    weights: HashMap<String, u64>,
+    /// The same of each query that is being looked at, the innermost last.
+    open: Vec<u64>,
+    /// Subqueries as values or conditions around the place that is being looked at.
+    subqueries: usize,
+    /// WITH clauses around it.
+    withs: usize,
+    /// Operators around it.
+    chain: usize,
+}
+
+impl Shape {
+    fn within(count: usize, limit: usize, what: &'static str) -> ControlFlow<QueryError> {
+        if count > limit {
+            return ControlFlow::Break(QueryError::OutOfBounds { what, limit: limit as u64 });
+        }
+        ControlFlow::Continue(())
+    }
+}
 
 impl Visitor for Shape {
     type Break = QueryError;
 
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<QueryError> {
+        let weight = match relation.0.as_slice() {
+            // Without its quotes: both ways of writing it mean one WITH query.
+            [name] => name.as_ident().and_then(|name| self.weights.get(&name.value.to_lowercase())).copied(),
+            _ => None,
+        };
+        let weight = weight.unwrap_or(1);
+        let Some(open) = self.open.last_mut() else { return ControlFlow::Continue(()) };
+        *open = open.saturating_add(weight);
+        if *open > MAX_SCANS {
+            let what = "tables that are read, those of WITH queries as often as these";
+            return ControlFlow::Break(QueryError::OutOfBounds { what, limit: MAX_SCANS });
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<QueryError> {
+        self.withs -= usize::from(query.with.is_some());
+        let weight = self.open.pop().unwrap_or_default();
+        if let Some(name) = self.named.remove(&std::ptr::from_ref(query)) {
+            // A name may be hidden by another of a query inside: the heavier counts.
+            let known = self.weights.entry(name).or_default();
+            *known = weight.max(*known).max(1);
+        } else if let Some(around) = self.open.last_mut() {
+            *around = around.saturating_add(weight);
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<QueryError> {
+        self.open.push(0);
+        self.withs += usize::from(query.with.is_some());
+        Self::within(self.withs, MAX_WITHS, "WITH clauses, each within the one before")?;
+        for named in query.with.iter().flat_map(|with| &with.cte_tables) {
+            self.named.insert(std::ptr::from_ref(named.query.as_ref()), named.alias.name.value.to_lowercase());
+        }
+        if let SetExpr::Values(values) = query.body.as_ref() {
+            let columns = values.rows.first().map_or(0, |row| row.content.len());
+            Self::within(columns, MAX_COLUMNS, "columns of VALUES")?;
+        }
         match &query.with {
             Some(with) if with.recursive => ControlFlow::Break(QueryError::NotSupported {
                 what: "WITH RECURSIVE".into(),
@@ -271,6 +357,55 @@ impl Visitor for Shape {
             _ => ControlFlow::Continue(()),
         }
     }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<QueryError> {
+        self.subqueries += usize::from(holds_query(expr));
+        self.chain += usize::from(is_operator(expr));
+        Self::within(self.subqueries, MAX_SUBQUERIES, "subqueries, each within the one before")?;
+        Self::within(self.chain, MAX_CHAIN, "operators in one chain")
+    }
+
+    fn post_visit_expr(&mut self, expr: &Expr) -> ControlFlow<QueryError> {
+        self.subqueries -= usize::from(holds_query(expr));
+        self.chain -= usize::from(is_operator(expr));
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<QueryError> {
+        Self::within(select.projection.len(), MAX_COLUMNS, "columns of a SELECT")?;
+        if groupings(&select.group_by) > MAX_GROUPINGS {
+            return ControlFlow::Break(QueryError::OutOfBounds {
+                what: "groupings of cubes, rollups and grouping sets",
+                limit: MAX_GROUPINGS,
+            });
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn holds_query(expr: &Expr) -> bool {
+    matches!(expr, Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. })
+}
+
+fn is_operator(expr: &Expr) -> bool {
+    matches!(expr, Expr::BinaryOp { op, .. } if !matches!(op, BinaryOperator::And | BinaryOperator::Or))
+}
+
+/// Into how many lists of columns a GROUP BY is written out before it is planned.
+fn groupings(group_by: &GroupByExpr) -> u64 {
+    let doubled = |columns: usize| u32::try_from(columns).ok().and_then(|columns| 2_u64.checked_pow(columns));
+    let (expressions, modifiers) = match group_by {
+        GroupByExpr::All(modifiers) => (&[][..], modifiers),
+        GroupByExpr::Expressions(expressions, modifiers) => (expressions.as_slice(), modifiers),
+    };
+    let sets = expressions.iter().map(|expr| match expr {
+        Expr::Cube(columns) => doubled(columns.len()).unwrap_or(u64::MAX),
+        Expr::Rollup(columns) => columns.len() as u64 + 1,
+        Expr::GroupingSets(sets) => sets.len() as u64,
+        _ => 1,
+    });
+    let whole = if modifiers.is_empty() { 1 } else { doubled(expressions.len()).unwrap_or(u64::MAX) };
+    sets.fold(whole, u64::saturating_mul)
 }
 
 #[cfg(test)]
@@ -349,6 +484,64 @@ mod tests {
         assert!(matches!(error, QueryError::TooDeep { .. } | QueryError::Syntax { .. }), "{error:?}");
         let codes = vec!["'220100'"; 10_000].join(", ");
         assert!(ReadStatement::parse(&format!("select 1 where '1' in ({codes})"), 1 << 20).is_ok());
+    }
+
+    #[test]
+    fn with_queries_are_counted_as_often_as_they_are_read() {
+        let doubled = |steps: usize| {
+            let step = |at: usize| format!(", t{} as (select * from t{at} union all select * from T{at})", at + 1);
+            let steps: String = (0..steps).map(step).collect();
+            format!("with t0 as (select 1 as a){steps} select * from t{}", steps.matches(", t").count())
+        };
+        assert!(ReadStatement::parse(&doubled(8), 1 << 20).is_ok());
+        let hidden = "with t0 as (select 1 as a), t1 as (with t0 as (select 2 as a) select * from t0) select * from t1";
+        assert!(ReadStatement::parse(hidden, 1 << 20).is_ok());
+        let inside = format!("select * from ({}) s", doubled(40));
+        for sql in [doubled(12), doubled(40), inside, format!("with x as ({}) select * from x", doubled(40))] {
+            assert!(matches!(refusal(&sql), QueryError::OutOfBounds { .. }), "{sql}");
+        }
+    }
+
+    #[test]
+    fn subqueries_in_subqueries_are_counted() {
+        let nested = |levels: usize| {
+            let (open, close) = ("exists (select 1 from t where a in (select a from t where ", "))");
+            format!("select 1 as a from t where {}true{}", open.repeat(levels), close.repeat(levels))
+        };
+        assert!(ReadStatement::parse(&nested(5), 1 << 20).is_ok());
+        let beside = vec!["a in (select a from t)"; 40].join(" and ");
+        assert!(ReadStatement::parse(&format!("select 1 as a from t where {beside}"), 1 << 20).is_ok());
+        assert!(matches!(refusal(&nested(6)), QueryError::OutOfBounds { .. }));
+    }
+
+    #[test]
+    fn chains_and_dimensions_are_counted() {
+        let chain =
+            |operators: usize, operator: &str| format!("select {} as a", vec!["1"; operators + 1].join(operator));
+        assert!(ReadStatement::parse(&chain(500, " + "), 1 << 20).is_ok());
+        assert!(ReadStatement::parse(&chain(1_500, " or "), 1 << 20).is_ok());
+        assert!(matches!(refusal(&chain(501, " + ")), QueryError::OutOfBounds { .. }));
+        let with = |levels: usize| {
+            format!("{}select 1 as a{}", "with t as (".repeat(levels), ") select * from t".repeat(levels))
+        };
+        assert!(ReadStatement::parse(&with(10), 1 << 20).is_ok());
+        assert!(matches!(refusal(&with(11)), QueryError::OutOfBounds { .. }));
+        let dimensions = |count: usize| format!("select cast(null as int{}) as a", "[]".repeat(count));
+        assert!(ReadStatement::parse(&dimensions(100), 1 << 20).is_ok());
+        assert!(matches!(refusal(&dimensions(101)), QueryError::TooDeep { .. }));
+    }
+
+    #[test]
+    fn cubes_are_counted_before_they_are_written_out() {
+        let cube = |columns: usize| {
+            let names: Vec<_> = (0..columns).map(|at| format!("c{at}")).collect();
+            format!("select count(*) from t group by cube ({})", names.join(", "))
+        };
+        assert!(ReadStatement::parse(&cube(10), 1 << 20).is_ok());
+        let product = format!("select 1 as a from t group by {}", vec!["cube (a, b)"; 6].join(", "));
+        for sql in [cube(11), cube(64), product, format!("select * from ({}) s", cube(30))] {
+            assert!(matches!(refusal(&sql), QueryError::OutOfBounds { .. }), "{sql}");
+        }
     }
 
     #[test]

@@ -48,6 +48,12 @@ fn classify(error: &DataFusionError) -> Error {
         DataFusionError::ObjectStore(error) => store_error(error),
         DataFusionError::IoError(error) => io_error(error),
         DataFusionError::External(error) => foreign(error.as_ref()),
+        // Two of DataFusion's functions call their caller's mistake their own.
+        DataFusionError::Internal(message)
+            if message.starts_with("array_slice got invalid stride") || message.starts_with("array_resize: failed") =>
+        {
+            described(ErrorKind::Sql, message.lines().next().unwrap_or_default())
+        }
         other => described(ErrorKind::Internal, &other.strip_backtrace()),
     }
 }
@@ -115,7 +121,9 @@ fn foreign(error: &(dyn StdError + 'static)) -> Error {
         }
         cause = current.source();
     }
-    described(ErrorKind::Internal, &error.to_string())
+    let text = error.to_string();
+    let is_pattern = text.starts_with("regex parse error") || text.starts_with("Compiled regex exceeds size limit");
+    described(if is_pattern { ErrorKind::Sql } else { ErrorKind::Internal }, &text)
 }
 
 /// DataFusion may share one error between partitions, so that it can only be borrowed here.

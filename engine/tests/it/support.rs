@@ -25,7 +25,7 @@ use xiangyun_engine::{Engine, EngineOptions, Error, Principal, PrincipalClass, Q
 /// An engine and the folder it lives on.
 pub(crate) struct Lake {
     pub(crate) engine: Engine,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 impl Lake {
@@ -36,16 +36,22 @@ impl Lake {
 
     pub(crate) async fn with(limits: Limits, sink: Arc<dyn QuerySink>) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let lake = Self::at(folder.path(), limits, sink).await;
+        Self { _folder: Some(folder), ..lake }
+    }
+
+    /// In an empty folder, which stays.
+    pub(crate) async fn at(folder: &Path, limits: Limits, sink: Arc<dyn QuerySink>) -> Self {
         let project = fixture_project();
-        write(folder.path(), &project, "approvals.cases", cases()).await;
-        write(folder.path(), &project, "market.entities", entities()).await;
-        let url = Url::from_directory_path(folder.path()).unwrap().to_string();
+        write(folder, &project, "approvals.cases", cases()).await;
+        write(folder, &project, "market.entities", entities()).await;
+        let url = Url::from_directory_path(folder).unwrap().to_string();
         let storage = Storage::open(&StorageOptions { url, ..StorageOptions::default() }).await.unwrap();
         // Already the next day in China.
         let clock = Arc::new(FixedClock(Utc.with_ymd_and_hms(2024, 6, 30, 20, 0, 0).unwrap()));
         let options = EngineOptions { project: Arc::new(project), storage, limits, clock };
         let engine = Engine::open_recording(options, sink).await.unwrap();
-        Self { engine, _folder: folder }
+        Self { engine, _folder: None }
     }
 
     pub(crate) fn analyst(&self) -> QueryContext {

@@ -7,7 +7,7 @@ mod sql;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 pub use hyperloglog::{HyperLogLog, InvalidSketch};
-pub(crate) use sql::{ESTIMATE, SKETCH, hll_estimate, hll_merge, hll_sketch};
+pub(crate) use sql::{ESTIMATE, MERGE, SKETCH, hll_estimate, hll_merge, hll_sketch};
 
 /// The functions of one row.
 pub(super) fn scalar_functions() -> Vec<ScalarUDF> {

@@ -23,7 +23,8 @@ use super::hyperloglog::{HyperLogLog, InvalidSketch};
 pub(crate) const SKETCH: &str = "hll_sketch";
 /// Name of the function that reads one.
 pub(crate) const ESTIMATE: &str = "hll_estimate";
-const MERGE: &str = "hll_merge";
+/// Name of the function that puts them together.
+pub(crate) const MERGE: &str = "hll_merge";
 
 fn documentation(call: &str, description: &str) -> Documentation {
     let section = DocSection { include: true, label: "Distinct counts that can be put together", description: None };
