@@ -105,7 +105,7 @@ fn a_workbook_keeps_types_and_goes_through_a_pipe() {
 #[test]
 fn a_text_that_no_cell_holds_is_told_and_leaves_no_file() {
     let project = Project::loaded();
-    let sql = "select 'short' as note union all select repeat('x', 40000)";
+    let sql = "select 'short' as note union all select repeat('x', n) from generate_series(40000, 40000) t(n)";
     let run = project.run(["sql", "-c", sql, "-o", "long.xlsx"]);
     let told = run.failed(3);
     assert!(told.contains("column `note` has 40000 characters") && told.contains("choose csv or parquet"), "{told}");

@@ -509,7 +509,7 @@ mod tests {
             format!("select 1 as a from t where {}true{}", open.repeat(levels), close.repeat(levels))
         };
         assert!(ReadStatement::parse(&nested(5), 1 << 20).is_ok());
-        let beside = vec!["a in (select a from t)"; 40].join(" and ");
+        let beside = ["a in (select a from t)"; 40].join(" and ");
         assert!(ReadStatement::parse(&format!("select 1 as a from t where {beside}"), 1 << 20).is_ok());
         assert!(matches!(refusal(&nested(6)), QueryError::OutOfBounds { .. }));
     }
@@ -538,7 +538,7 @@ mod tests {
             format!("select count(*) from t group by cube ({})", names.join(", "))
         };
         assert!(ReadStatement::parse(&cube(10), 1 << 20).is_ok());
-        let product = format!("select 1 as a from t group by {}", vec!["cube (a, b)"; 6].join(", "));
+        let product = format!("select 1 as a from t group by {}", ["cube (a, b)"; 6].join(", "));
         for sql in [cube(11), cube(64), product, format!("select * from ({}) s", cube(30))] {
             assert!(matches!(refusal(&sql), QueryError::OutOfBounds { .. }), "{sql}");
         }

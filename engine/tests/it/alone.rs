@@ -1,5 +1,6 @@
 //! Work in a process of its own: what it takes of memory can be measured, and it may hang, overflow its stack or be
 //! killed without taking other tests along.
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a process tells the one that started it")]
 
 use std::io::Read;
 use std::path::PathBuf;

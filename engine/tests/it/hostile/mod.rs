@@ -1,5 +1,6 @@
 //! Hostile SQL neither kills the process nor touches a file nor grows memory past its bound, whatever it is and however
 //! many ask at once. The statements are in `tests/hostile`, and what is said of each there is held against what happens.
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a process tells the one that started it")]
 
 mod statements;
 
