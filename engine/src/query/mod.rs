@@ -50,6 +50,7 @@ mod text_concat;
 mod traced;
 mod translate;
 mod views;
+mod windows;
 mod written;
 
 pub(crate) use admission::Admission;

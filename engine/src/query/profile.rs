@@ -7,6 +7,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::metrics::{MetricValue, MetricsSet};
 
+use super::windows::CountedExec;
+
 /// Characters of an operator's description, and of those of all operators of a plan together.
 const DETAIL_CHARS: usize = 2_000;
 const ALL_DETAIL_CHARS: usize = 32_000;
@@ -64,6 +66,9 @@ struct Room {
 }
 
 fn told(plan: &dyn ExecutionPlan, room: &mut Room) -> ProfileNode {
+    if let Some(counted) = plan.downcast_ref::<CountedExec>() {
+        return told(counted.plan().as_ref(), room);
+    }
     let metrics = plan.metrics().map(|metrics| metrics.aggregate_by_name()).unwrap_or_default();
     let detail = detail(plan, room);
     let mut inputs = Vec::new();

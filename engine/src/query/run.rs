@@ -39,6 +39,7 @@ use super::spans::Spans;
 use super::stack::{Roomy, with_room};
 use super::stop::{Stop, stoppable};
 use super::translate::from_datafusion;
+use super::windows::counted;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{Principal, PrincipalClass};
@@ -257,7 +258,7 @@ async fn start(
     }
     let plan = limited(plan, ticket.max_rows).map_err(|error| from_datafusion(&error))?;
     let physical = state.create_physical_plan(&plan).await.map_err(|error| from_datafusion(&error))?;
-    let physical = stoppable(physical, &ticket.stop).map_err(|error| from_datafusion(&error))?;
+    let physical = stoppable(physical, &ticket.stop).and_then(counted).map_err(|error| from_datafusion(&error))?;
     let shared = Arc::clone(&state.runtime_env().memory_pool);
     let pool = Arc::new(QueryPool::new(shared, ticket.allowed.memory_bytes, ticket.allowed.memory_setting));
     let context = TaskContext::from(state).with_runtime(Arc::new(with_pool(state.runtime_env(), &pool)));

@@ -128,3 +128,19 @@ SELECT max(length(repeat('«100000|x»', 1000 + x))) AS n FROM generate_series(1
 SELECT count(s) AS n FROM (SELECT hll_sketch(x) OVER () AS s FROM generate_series(1, 1000000) t(x)) q
 --! unsupported: one list copied for each of very many rows
 SELECT count(s) AS n FROM (SELECT array_agg(x) OVER () AS s FROM generate_series(1, 1000000) t(x)) q
+--! limit_exceeded: a window over all of a billion rows
+SELECT max(s) AS n FROM (SELECT sum(x) OVER () AS s, x FROM generate_series(1, 1000000000) t(x)) q
+--! limit_exceeded: a cross join of which one side is kept
+SELECT count(*) AS n FROM generate_series(1, 100000000) a(x) CROSS JOIN generate_series(1, 100000000) b(y) WHERE x = -y - 1
+--! limit_exceeded: the rows that a frame reaches back to
+SELECT max(s) AS n FROM (SELECT count(t) OVER (ORDER BY x ROWS BETWEEN 1000000000 PRECEDING AND CURRENT ROW) AS s FROM (SELECT x, repeat(CAST(x AS TEXT), 100) AS t FROM generate_series(1, 1000000000) t(x)) p) q
+--! limit_exceeded: the rows whose values a frame reaches back to
+SELECT max(s) AS n FROM (SELECT count(t) OVER (ORDER BY x RANGE BETWEEN 1000000000 PRECEDING AND CURRENT ROW) AS s FROM (SELECT x, repeat(CAST(x AS TEXT), 100) AS t FROM generate_series(1, 1000000000) t(x)) p) q
+--! limit_exceeded: rows far behind
+SELECT max(s) AS n FROM (SELECT lag(t, 1000000000) OVER (ORDER BY x) AS s FROM (SELECT x, repeat(CAST(x AS TEXT), 100) AS t FROM generate_series(1, 1000000000) t(x)) p) q
+--! limit_exceeded: rows far ahead
+SELECT max(s) AS n FROM (SELECT lead(t, 1000000000) OVER (ORDER BY x) AS s FROM (SELECT x, repeat(CAST(x AS TEXT), 100) AS t FROM generate_series(1, 1000000000) t(x)) p) q
+--! answers: a short frame over many rows, which are not kept
+SELECT max(s) AS n FROM (SELECT sum(x) OVER (ORDER BY x ROWS BETWEEN 6 PRECEDING AND CURRENT ROW) AS s FROM generate_series(1, 3000000) t(x)) q
+--! answers: a frame of values over many rows, which are not kept
+SELECT max(s) AS n FROM (SELECT sum(x) OVER (ORDER BY x RANGE BETWEEN 1000 PRECEDING AND CURRENT ROW) AS s FROM generate_series(1, 3000000) t(x)) q
