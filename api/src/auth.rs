@@ -31,7 +31,7 @@ use xiangyun_engine::{Error, ErrorKind, Principal, PrincipalClass};
 
 use crate::error::ApiError;
 use crate::layer::Known;
-use crate::state::AppState;
+use crate::state::Shared;
 
 /// Who may ask.
 #[derive(Debug, Clone)]
@@ -211,10 +211,10 @@ fn decode_hash(text: &str) -> Option<[u8; 32]> {
 /// The caller of a request.
 pub(crate) struct Caller(pub(crate) Principal);
 
-impl FromRequestParts<AppState> for Caller {
+impl FromRequestParts<Shared> for Caller {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, ApiError> {
         match parts.extensions.get::<Known>() {
             Some(Known(principal)) => Ok(Self(principal.clone())),
             None => Ok(Self(state.auth.principal(&parts.headers)?)),

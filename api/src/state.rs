@@ -1,5 +1,6 @@
 //! What every handler shares.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use xiangyun_engine::Engine;
@@ -57,7 +58,10 @@ impl Default for HttpLimits {
     }
 }
 
-/// What every handler shares: cheap to clone, assembled in one place.
+/// What the router copies for each request and each layer around it.
+pub(crate) type Shared = Arc<AppState>;
+
+/// What every handler shares, assembled in one place.
 #[derive(Debug, Clone)]
 pub struct AppState {
     /// Answers the questions.

@@ -1,12 +1,13 @@
 //! Who asks, told once for all that comes after, and how often they may.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use xiangyun_engine::Principal;
 
 use super::Asked;
+use super::compress::unpacked;
 use crate::error::ApiError;
 use crate::state::AppState;
 
@@ -15,13 +16,13 @@ use crate::state::AppState;
 pub(crate) struct Known(pub(crate) Principal);
 
 /// Refuses callers that ask too often. Those that are not known pass: what wants a caller refuses them itself.
-pub(super) async fn admit(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+pub(super) async fn admitted(state: &AppState, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let limited = path.starts_with("/v1/");
     if !limited && path != "/metrics" {
-        return next.run(request).await;
+        return unpacked(request, next).await;
     }
-    let Ok(principal) = state.auth.principal(request.headers()) else { return next.run(request).await };
+    let Ok(principal) = state.auth.principal(request.headers()) else { return unpacked(request, next).await };
     if let Some(asked) = request.extensions().get::<Asked>() {
         let _ = asked.0.principal.set(principal.clone());
     }
@@ -30,7 +31,7 @@ pub(super) async fn admit(State(state): State<AppState>, mut request: Request, n
         Some(allowance) if allowance.refused_for.is_some() => too_many(&principal).into_response(),
         _ => {
             request.extensions_mut().insert(Known(principal));
-            next.run(request).await
+            unpacked(request, next).await
         }
     };
     if let Some(allowance) = allowance {

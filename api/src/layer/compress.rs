@@ -44,8 +44,8 @@ fn is_text(content_type: &HeaderValue) -> bool {
 }
 
 /// Lets a reply's body be asked again after its end, as compression does; a stream need not stand that.
-pub(super) async fn fuse(request: Request, next: Next) -> Response {
-    next.run(request).await.map(|inner| Body::new(Fused { inner, ended: false }))
+pub(super) fn fused(response: Response) -> Response {
+    response.map(|inner| Body::new(Fused { inner, ended: false }))
 }
 
 struct Fused {
@@ -90,7 +90,7 @@ pub(super) fn join_vary(headers: &mut HeaderMap) {
 
 /// Decompresses a request's body that is gzip or zstd; another encoding is refused. The limit of the body's size counts
 /// what comes out, and nothing is decompressed beyond it.
-pub(super) async fn unpack(mut request: Request, next: Next) -> Response {
+pub(super) async fn unpacked(mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let Some(given) = request.headers().get(CONTENT_ENCODING) else { return next.run(request).await };
     if route == TAKES_ROWS {

@@ -83,7 +83,8 @@ impl Drop for Exchange {
         let (request_id, query_id) = (question.request_id.as_str(), self.query_id.as_deref());
         let ending = span::Ending { status: self.status, bytes: self.bytes, cut: self.cut, request_id, query_id };
         span::end(&self.span, &ending);
-        tracing::info!(
+        // The access log has every request; this one is for those who look for a fault.
+        tracing::debug!(
             request.id = question.request_id,
             trace.id = trace_id,
             http.method = self.method,

@@ -1,10 +1,8 @@
 //! One shape for every error: problem documents, also for the failures of the router and of its extractors.
 
 use axum::body::to_bytes;
-use axum::extract::Request;
 use axum::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::middleware::Next;
 use axum::response::Response;
 
 use super::Asked;
@@ -13,16 +11,8 @@ use crate::error::{ApiError, PROBLEM_JSON};
 /// Bytes of a rejection's text that are passed on.
 const REJECTION_BYTES: usize = 4096;
 
-pub(super) async fn explain(request: Request, next: Next) -> Response {
-    let asked = request.extensions().get::<Asked>().cloned();
-    let response = next.run(request).await;
-    match asked {
-        Some(asked) => explained(response, &asked).await,
-        None => response,
-    }
-}
-
-async fn explained(mut response: Response, asked: &Asked) -> Response {
+/// The reply, as a problem document where it is an error.
+pub(super) async fn explained(mut response: Response, asked: &Asked) -> Response {
     let id = &asked.0.request_id;
     let status = response.status();
     if asked.is_late() && status.is_client_error() {

@@ -12,17 +12,18 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use axum::Router;
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::HOST;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::header::{ACCEPT_ENCODING, HOST};
 use axum::http::{HeaderValue, Version};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
+use axum::{Extension, Router};
 use tracing::{Instrument, Span};
 use xiangyun_engine::Principal;
 
+use crate::openapi::Document;
 use crate::serve::Watch;
-use crate::state::AppState;
+use crate::state::{AppState, Shared};
 
 use exchange::Exchange;
 use ids::REQUEST_ID;
@@ -92,19 +93,22 @@ fn name_host(request: &mut Request) {
     }
 }
 
-/// Puts every layer around the routes.
-pub(crate) fn surrounded(routes: Router<AppState>, state: &AppState) -> Router<AppState> {
-    routes
-        .layer(from_fn(compress::unpack))
-        .layer(from_fn_with_state(state.clone(), admit::admit))
-        .layer(from_fn(explain::explain))
-        .layer(from_fn(compress::fuse))
-        .layer(compress::compression())
-        .layer(from_fn_with_state(state.clone(), surround))
+/// The routes with all that surrounds them. The layers are one: each layer of a router's own is a box for each route, which
+/// is copied for each request.
+pub(crate) fn surrounded(routes: Router<Shared>, document: Document, state: AppState) -> Router {
+    let state = Arc::new(state);
+    let layers = (
+        from_fn_with_state(Arc::clone(&state), surround),
+        compress::compression(),
+        from_fn_with_state(Arc::clone(&state), within),
+        DefaultBodyLimit::max(state.limits.body_bytes),
+        Extension(document),
+    );
+    routes.layer(layers).with_state(state)
 }
 
 /// The outermost layer.
-async fn surround(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+async fn surround(State(state): State<Shared>, mut request: Request, next: Next) -> Response {
     name_host(&mut request);
     let (asked, span) = Asked::of(&state, &request);
     let exchange = Exchange::begin(&state, &request, asked.clone(), span.clone());
@@ -118,4 +122,15 @@ async fn surround(State(state): State<AppState>, mut request: Request, next: Nex
     }
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     exchange.answer(response)
+}
+
+/// What lies between the compression and the handler: who asks, and the shape of errors.
+async fn within(State(state): State<Shared>, request: Request, next: Next) -> Response {
+    let asked = request.extensions().get::<Asked>().cloned();
+    let is_compressed = request.headers().contains_key(ACCEPT_ENCODING);
+    let mut response = admit::admitted(&state, request, next).await;
+    if let Some(asked) = asked {
+        response = explain::explained(response, &asked).await;
+    }
+    if is_compressed { compress::fused(response) } else { response }
 }

@@ -11,7 +11,7 @@ use crate::error::ApiError;
 use crate::openapi::{AlertDetail, AlertList, JsonParams, Missing, Store, Usual};
 use crate::params::Params;
 use crate::reply::ReplyFormat;
-use crate::state::AppState;
+use crate::state::Shared;
 
 #[utoipa::path(
     get,
@@ -27,7 +27,7 @@ use crate::state::AppState;
 )]
 pub(super) async fn list(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     headers: HeaderMap,
     mut params: Params,
 ) -> Result<Json<Value>, ApiError> {
@@ -70,7 +70,7 @@ pub(super) async fn list(
 )]
 pub(super) async fn detail(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     Path(name): Path<String>,
     headers: HeaderMap,
     mut params: Params,

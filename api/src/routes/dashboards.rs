@@ -13,7 +13,7 @@ use crate::error::ApiError;
 use crate::openapi::{DepthParams, JsonParams, JsonRowsParams, Missing, Reading, Store, Usual};
 use crate::params::Params;
 use crate::reply::ReplyFormat;
-use crate::state::AppState;
+use crate::state::Shared;
 
 #[utoipa::path(
     get,
@@ -29,7 +29,7 @@ use crate::state::AppState;
 )]
 pub(super) async fn list(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     headers: HeaderMap,
     mut params: Params,
 ) -> Result<Json<Value>, ApiError> {
@@ -65,7 +65,7 @@ pub(super) async fn list(
 )]
 pub(super) async fn definition(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     Path(name): Path<String>,
     headers: HeaderMap,
     mut params: Params,
@@ -95,7 +95,7 @@ pub(super) async fn definition(
 )]
 pub(super) async fn data(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     Path(name): Path<String>,
     headers: HeaderMap,
     mut params: Params,

@@ -10,7 +10,7 @@ use crate::error::ApiError;
 use crate::openapi::{Document, JsonParams, Usual, with_metrics};
 use crate::params::Params;
 use crate::reply::ReplyFormat;
-use crate::state::AppState;
+use crate::state::Shared;
 
 /// With an operation for each metric that the caller may ask.
 #[utoipa::path(
@@ -25,7 +25,7 @@ use crate::state::AppState;
 )]
 pub(super) async fn show(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     Extension(document): Extension<Document>,
     headers: HeaderMap,
     mut params: Params,

@@ -7,7 +7,7 @@ use xiangyun_engine::Principal;
 
 use crate::error::ApiError;
 use crate::openapi::{Health, Ready};
-use crate::state::AppState;
+use crate::state::Shared;
 
 /// Asks nothing and nobody.
 #[utoipa::path(
@@ -35,7 +35,7 @@ pub(super) async fn alive() -> Json<Value> {
     security(()),
     extensions(("x-zh" = json!("存储可读")))
 )]
-pub(super) async fn ready(State(state): State<AppState>) -> Result<Json<Value>, ApiError> {
+pub(super) async fn ready(State(state): State<Shared>) -> Result<Json<Value>, ApiError> {
     state.engine.query_as(Principal::system()).tables().await?;
     Ok(Json(json!({"status": "ready"})))
 }

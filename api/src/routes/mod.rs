@@ -14,30 +14,27 @@ mod runs;
 mod tables;
 mod telemetry;
 
-use axum::extract::DefaultBodyLimit;
-use axum::{Extension, Router};
+use axum::Router;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::auth::Auth;
 use crate::layer::surrounded;
 use crate::openapi::{self, Document};
-use crate::state::AppState;
+use crate::state::{AppState, Shared};
 use crate::web;
 
 pub use metrics::head as metric_head;
 
 /// Every path of the server.
 pub fn router(state: AppState) -> Router {
-    let body_limit = DefaultBodyLimit::max(state.limits.body_bytes);
     let (resources, api) = resources(&state).split_for_parts();
     let asks_for_tokens = !matches!(state.auth, Auth::Loopback);
-    let routes = resources.merge(web::routes()).layer(Extension(Document::new(api, asks_for_tokens))).layer(body_limit);
-    surrounded(routes, &state).with_state(state)
+    surrounded(resources.merge(web::routes()), Document::new(api, asks_for_tokens), state)
 }
 
 /// Every path but those of pages, each with its part of the document.
-fn resources(state: &AppState) -> OpenApiRouter<AppState> {
+fn resources(state: &AppState) -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(alerts::list))
         .routes(routes!(alerts::detail))

@@ -20,12 +20,12 @@ use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::openapi::{Body, KeyHeader, Pushed};
 use crate::params::Params;
-use crate::state::AppState;
+use crate::state::{AppState, Shared};
 
 const KEY_HEADER: &str = "idempotency-key";
 
 /// The handler, with the limit of its own that its bodies have.
-pub(super) fn route(state: &AppState) -> UtoipaMethodRouter<AppState> {
+pub(super) fn route(state: &AppState) -> UtoipaMethodRouter<Shared> {
     let limit = state.pushes.as_ref().map_or(state.limits.body_bytes, |pushes| pushes.body_bytes());
     routes!(take).layer(DefaultBodyLimit::max(limit))
 }
@@ -87,7 +87,7 @@ struct Reject {
 )]
 async fn take(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     Path((schema, table)): Path<(String, String)>,
     headers: HeaderMap,
     params: Params,

@@ -20,7 +20,7 @@ use crate::openapi::{
 };
 use crate::params::Params;
 use crate::reply::{self, ReplyFormat};
-use crate::state::AppState;
+use crate::state::Shared;
 
 /// Seconds that one request may wait for a query to end.
 const LONGEST_WAIT: u64 = 60;
@@ -39,7 +39,7 @@ const LONGEST_WAIT: u64 = 60;
 )]
 pub(super) async fn list(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     headers: HeaderMap,
     mut params: Params,
 ) -> Result<Json<Value>, ApiError> {
@@ -64,7 +64,7 @@ pub(super) async fn list(
 )]
 pub(super) async fn detail(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     Path(id): Path<String>,
     headers: HeaderMap,
     mut params: Params,
@@ -95,7 +95,7 @@ pub(super) async fn detail(
 )]
 pub(super) async fn cancel(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     Path(id): Path<String>,
     params: Params,
 ) -> Result<Json<Value>, ApiError> {
@@ -121,7 +121,7 @@ pub(super) async fn cancel(
 )]
 pub(super) async fn result(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     Path(id): Path<String>,
     headers: HeaderMap,
     mut params: Params,
@@ -154,7 +154,7 @@ pub(super) async fn result(
 )]
 pub(super) async fn profile(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     Path(id): Path<String>,
     headers: HeaderMap,
     mut params: Params,

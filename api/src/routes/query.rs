@@ -12,8 +12,8 @@ use serde::Deserialize;
 use serde_json::Map;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use xiangyun_engine::query::{AsOf, ParamValue, SqlRequest, Submission};
-use xiangyun_engine::{Error, ErrorKind, Principal, Result};
+use xiangyun_engine::query::{AsOf, ParamValue, Question, SqlRequest, Submission};
+use xiangyun_engine::{Error, ErrorKind, Principal, QueryContext, Result};
 
 use super::queries;
 use crate::auth::Caller;
@@ -24,7 +24,7 @@ use crate::openapi::{
 use crate::params::Params;
 use crate::recall;
 use crate::reply::{self, Freshness, ReplyFormat};
-use crate::state::AppState;
+use crate::state::{AppState, Shared};
 
 /// Seconds that a request may wait for an asynchronous query.
 const LONGEST_WAIT: f64 = 60.0;
@@ -96,7 +96,7 @@ enum OnTimeout {
 )]
 pub(super) async fn by_body(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     headers: HeaderMap,
     mut params: Params,
     Json(body): Json<QueryBody>,
@@ -180,7 +180,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>> {
 )]
 pub(super) async fn by_address(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     headers: HeaderMap,
     mut params: Params,
 ) -> Result<Response, ApiError> {
@@ -210,6 +210,18 @@ async fn run(
     {
         return Ok(reply);
     }
+    // What is seldom done is put aside: this future is moved about for every reply that is given again.
+    Box::pin(computed(context, request, query_id, format, question, headers)).await
+}
+
+async fn computed(
+    context: QueryContext,
+    request: SqlRequest,
+    query_id: Option<Uuid>,
+    format: ReplyFormat,
+    question: Option<Question>,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
     let prepared = context.prepare_as(request, query_id).await?;
     let freshness = Freshness::of(&prepared, &format, "rows");
     if let Some(known) = freshness.known(&prepared, headers.get(IF_NONE_MATCH)) {

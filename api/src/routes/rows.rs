@@ -17,7 +17,7 @@ use crate::error::ApiError;
 use crate::openapi::{Changed, PageParams, PageReply, Reading, Rows, RowsParams, Store, Usual};
 use crate::params::Params;
 use crate::reply::{self, ReplyFormat};
-use crate::state::AppState;
+use crate::state::Shared;
 
 /// Rows of a page, where the caller does not say.
 const PAGE_ROWS: usize = 100;
@@ -41,7 +41,7 @@ const MAX_PAGE_ROWS: usize = 10_000;
 )]
 pub(super) async fn page(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     Path((schema, table)): Path<(String, String)>,
     headers: HeaderMap,
     mut params: Params,

@@ -18,7 +18,7 @@ use crate::error::ApiError;
 use crate::openapi::{Changed, JsonParams, Missing, PageReply, PartParams, Reading, Rows, RowsParams, Store, Usual};
 use crate::params::Params;
 use crate::reply::{self, ReplyFormat};
-use crate::state::AppState;
+use crate::state::Shared;
 
 /// Files, or rejected rows, of one reply where the caller does not say.
 const PAGE_ROWS: usize = 100;
@@ -40,7 +40,7 @@ const MAX_PAGE_ROWS: usize = 10_000;
 )]
 pub(super) async fn run(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     Path(id): Path<String>,
     headers: HeaderMap,
     mut params: Params,
@@ -77,7 +77,7 @@ pub(super) async fn run(
 )]
 pub(super) async fn files(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     Path(id): Path<String>,
     headers: HeaderMap,
     mut params: Params,
@@ -149,7 +149,7 @@ async fn stored_rows(context: &QueryContext, run: &RunRecord) -> Result<Option<H
 )]
 pub(super) async fn rejected(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     Path(id): Path<String>,
     headers: HeaderMap,
     mut params: Params,

@@ -11,7 +11,7 @@ use crate::error::ApiError;
 use crate::openapi::{self, JsonParams, Missing, Store, TableList, Usual};
 use crate::params::Params;
 use crate::reply::ReplyFormat;
-use crate::state::AppState;
+use crate::state::Shared;
 
 #[utoipa::path(
     get,
@@ -25,7 +25,7 @@ use crate::state::AppState;
 )]
 pub(super) async fn list(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     headers: HeaderMap,
     mut params: Params,
 ) -> Result<Json<Value>, ApiError> {
@@ -51,7 +51,7 @@ pub(super) async fn list(
 )]
 pub(super) async fn detail(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     Path((schema, table)): Path<(String, String)>,
     headers: HeaderMap,
     mut params: Params,

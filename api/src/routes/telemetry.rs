@@ -8,7 +8,7 @@ use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::openapi::Counting;
 use crate::params::Params;
-use crate::state::AppState;
+use crate::state::Shared;
 use crate::telemetry::OPEN_METRICS;
 
 #[utoipa::path(
@@ -22,7 +22,7 @@ use crate::telemetry::OPEN_METRICS;
 )]
 pub(super) async fn text(
     Caller(_principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     params: Params,
 ) -> Result<Response, ApiError> {
     params.finish()?;

@@ -6,13 +6,13 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use crate::state::AppState;
+use crate::state::Shared;
 
 /// Nothing from elsewhere: government networks are often offline, and the page must not leak what it shows.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-pub(crate) fn routes() -> Router<AppState> {
+pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/", get(async || asset("text/html; charset=utf-8", include_str!("index.html"))))
         .route("/app.js", get(async || asset("text/javascript; charset=utf-8", include_str!("app.js"))))

@@ -109,12 +109,14 @@ fn value(columns: Option<&StructArray>, name: &str, row: usize) -> Option<Scalar
 fn bound(value: Option<ScalarValue>, field: &Field, own: bool) -> Precision<ScalarValue> {
     let Some(value) = value else { return Precision::Absent };
     match (field.data_type(), &value) {
-        (DataType::Utf8, ScalarValue::Utf8(Some(text))) if own && text.chars().count() < STATISTICS_TEXT_CHARS => {
+        (DataType::Utf8 | DataType::Utf8View, ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text)))
+            if own && text.chars().count() < STATISTICS_TEXT_CHARS =>
+        {
             Precision::Exact(value)
         }
         (DataType::Decimal128(precision, _), _) if !own && *precision > FLOAT_DIGITS => Precision::Absent,
         // Floats leave NaN out.
-        (DataType::Utf8 | DataType::Float32 | DataType::Float64, _) => Precision::Inexact(value),
+        (DataType::Utf8 | DataType::Utf8View | DataType::Float32 | DataType::Float64, _) => Precision::Inexact(value),
         (DataType::Timestamp(..), _) if !own => Precision::Inexact(value),
         _ => Precision::Exact(value),
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Fields, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use chrono::NaiveDate;
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable;
@@ -51,7 +51,8 @@ impl TableSnapshot {
         let traced_schema = with_provenance(&stored);
         let schema = without_provenance(&stored);
         let partition_by: Arc<[String]> = state.metadata().partition_columns().iter().map(Into::into).collect();
-        let columns = scan_columns(&traced_schema, &partition_by);
+        let read_schema = read_as(&traced_schema);
+        let columns = scan_columns(&read_schema, &partition_by);
         let files: Arc<[DataFile]> = DataFile::all(log, &views, &columns)?.into();
         let rows = files.iter().map(DataFile::rows).sum();
         let size_bytes = files.iter().map(|file| file.meta.size).sum();
@@ -61,8 +62,8 @@ impl TableSnapshot {
             let whole = fallback(log, state).await?;
             (projected(whole.clone(), &schema)?, projected(whole, &traced_schema)?)
         } else {
-            let traced = LakeTable::new(traced_schema, &columns, files);
-            (Arc::new(traced.narrowed(schema.clone())), Arc::new(traced))
+            let traced = LakeTable::new(read_schema, &columns, files);
+            (Arc::new(traced.narrowed(read_as(&schema))), Arc::new(traced))
         };
         let version = state.version();
         let id = state.metadata().id().into();
@@ -155,6 +156,16 @@ pub(super) fn plain_schema(schema: &Schema) -> SchemaRef {
     let fields = schema.fields().iter();
     let plain = fields.map(|field| Field::new(field.name(), field.data_type().clone(), field.is_nullable()));
     Arc::new(Schema::new(plain.collect::<Vec<_>>()))
+}
+
+/// The types that queries read columns in: texts as views, whose bytes are not copied out of a page, and of which short
+/// ones are compared and grouped as numbers.
+fn read_as(schema: &SchemaRef) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Utf8 => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View)),
+        _ => Arc::clone(field),
+    });
+    Arc::new(Schema::new(fields.collect::<Fields>()))
 }
 
 pub(super) fn scan_columns(schema: &SchemaRef, partition_by: &[String]) -> ScanColumns {

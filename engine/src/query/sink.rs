@@ -75,7 +75,7 @@ pub struct LogQueries;
 impl QuerySink for LogQueries {
     fn record(&self, record: QueryRecord) {
         // The statement may hold literals about persons, so it is left to the sinks that guard what they keep.
-        tracing::info!(
+        tracing::debug!(
             query.id = %record.id,
             principal.name = %record.principal,
             duration_ms = u64::try_from(record.elapsed.as_millis()).unwrap_or(u64::MAX),

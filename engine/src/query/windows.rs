@@ -377,8 +377,8 @@ mod tests {
     #[test]
     fn rows_are_kept_as_long_as_a_frame_reaches_back_to_them() {
         let pieces = || (1..=4).map(|number| (0, piece(10, 100 * number)));
-        assert_eq!(reached(Reach::Rows(3), pieces()), [10, 20, 20, 20]);
-        assert_eq!(reached(Reach::Rows(25), pieces()), [10, 20, 30, 40]);
+        assert_eq!(reached(Reach::Rows(3), pieces()), [10, 10, 10, 10]);
+        assert_eq!(reached(Reach::Rows(25), pieces()), [10, 20, 30, 30]);
         assert_eq!(reached(values(150, false), pieces()), [10, 20, 20, 20]);
         assert_eq!(reached(values(1_000, false), pieces()), [10, 20, 30, 40]);
         let falling = (1..=4).map(|number| (0, piece(10, -100 * number)));

@@ -19,7 +19,7 @@ use crate::error::ApiError;
 use crate::openapi::{Body, DepthParams, ExplainParams, JsonRowsParams, Reading, Store, Usual};
 use crate::params::Params;
 use crate::reply::ReplyFormat;
-use crate::state::AppState;
+use crate::state::Shared;
 
 /// Questions of one request.
 const MAX_QUERIES: usize = 100;
@@ -111,7 +111,7 @@ impl Names {
 )]
 pub(in crate::routes) async fn ask_many(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     headers: HeaderMap,
     mut params: Params,
     Json(body): Json<QueriesBody>,

@@ -13,9 +13,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use xiangyun_engine::query::Depth;
+use xiangyun_engine::query::{Depth, Question};
 use xiangyun_engine::semantic::{MetricAnswer, MetricQuery, RegionMode};
-use xiangyun_engine::{Error, ErrorKind, Result};
+use xiangyun_engine::{Error, ErrorKind, QueryContext, Result};
 
 use crate::auth::Caller;
 use crate::error::ApiError;
@@ -26,13 +26,13 @@ use crate::openapi::{
 use crate::params::Params;
 use crate::recall;
 use crate::reply::{self, Freshness, ReplyFormat};
-use crate::state::AppState;
+use crate::state::{AppState, Shared};
 
 pub(super) use entry::{Asked, answer_all};
 pub(super) use provenance::run_links;
 
 /// The paths below `/v1/metrics`.
-pub(super) fn routes() -> OpenApiRouter<AppState> {
+pub(super) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(list, body::ask_many)).routes(routes!(answer)).routes(routes!(origins::origins))
 }
 
@@ -48,7 +48,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 )]
 pub(super) async fn list(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     headers: HeaderMap,
     mut params: Params,
 ) -> Result<Json<Value>, ApiError> {
@@ -69,7 +69,7 @@ pub(super) async fn list(
 )]
 pub(super) async fn answer(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     Path(name): Path<String>,
     headers: HeaderMap,
     mut params: Params,
@@ -83,13 +83,31 @@ pub(super) async fn answer(
     if !explain && let Some(reply) = recall::again(&context, &question, &headers).await? {
         return Ok(reply);
     }
-    let pins = context.pin_metrics([query.metric.as_str()]).await;
     if explain {
-        if !format.is_json() {
-            return Err(invalid("`explain` is answered in JSON only").with_hint("leave `format` out").into());
-        }
-        return Ok(Json(context.explain_metric(&pins, &query).await?).into_response());
+        return Box::pin(explained(context, query, &format)).await;
     }
+    // What is seldom done is put aside: this future is moved about for every reply that is given again.
+    Box::pin(computed(&state, context, query, format, depth, &question, &headers)).await
+}
+
+async fn explained(context: QueryContext, query: MetricQuery, format: &ReplyFormat) -> Result<Response, ApiError> {
+    if !format.is_json() {
+        return Err(invalid("`explain` is answered in JSON only").with_hint("leave `format` out").into());
+    }
+    let pins = context.pin_metrics([query.metric.as_str()]).await;
+    Ok(Json(context.explain_metric(&pins, &query).await?).into_response())
+}
+
+async fn computed(
+    state: &AppState,
+    context: QueryContext,
+    query: MetricQuery,
+    format: ReplyFormat,
+    depth: Depth,
+    question: &Question,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let pins = context.pin_metrics([query.metric.as_str()]).await;
     let asked = context.prepare_metric(&pins, query).await?;
     // What is told of the tables changes with the day.
     let told_of = format!("{depth:?}.{}", state.engine.clock().today());
@@ -98,7 +116,7 @@ pub(super) async fn answer(
         asked.unchanged();
         return Ok(known);
     }
-    let mut place = asked.prepared().place_of(&question);
+    let mut place = asked.prepared().place_of(question);
     let answer = asked.run().await?;
     let mut head = head(&answer);
     if format.is_json() && depth != Depth::None {

@@ -15,7 +15,7 @@ use crate::openapi::{Changed, JsonParams, OriginParams, Reading, Store, Usual};
 use crate::params::Params;
 use crate::reply::ReplyFormat;
 use crate::routes::page::{Page, page_rows};
-use crate::state::AppState;
+use crate::state::Shared;
 
 /// Lines of a page, where the caller does not say.
 const PAGE_LINES: usize = 100;
@@ -40,7 +40,7 @@ const MAX_FILES: usize = 1_000;
 )]
 pub(in crate::routes) async fn origins(
     Caller(principal): Caller,
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     Path(name): Path<String>,
     headers: HeaderMap,
     mut params: Params,
