@@ -27,6 +27,7 @@ mod limits;
 mod many;
 mod metrics;
 mod origins;
+mod named;
 mod parameters;
 mod planner;
 mod pool;

@@ -190,6 +190,44 @@ async fn a_group_is_told_of_when_it_begins_and_ends_and_not_again_after_a_restar
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn alerts_are_a_table_with_a_row_for_each_group() {
+    let clock = SetClock::at("2024-05-08T12:00:00+08:00");
+    let alerts = [
+        ("high", "rule = { kind = \"threshold\", above = 100 }\nseverity = \"critical\""),
+        ("low", "by = [\"shop\"]\nrule = { kind = \"threshold\", below = 10 }"),
+    ];
+    let lake = lake(&alerts, "day,shop,amount\n2024-05-06,a,5\n2024-05-06,b,20\n", clock.clone()).await;
+    let rows = async || {
+        let asked = "select alert, metric, rule, bounds_en, severity, status, cast(evaluated_at as varchar), tables, waiting, \
+                     group_values, group_status, cast(since as varchar), value, in_succession \
+                     from system.alerts order by alert, group_values";
+        lake.sql(asked).await.iter().map(|row| row.join("|")).collect::<Vec<_>>()
+    };
+    let never = [
+        "high|sales|threshold|above 100|critical|never||[]|0|||||",
+        "low|sales|threshold|below 10|warning|never||[]|0|||||",
+    ];
+    assert_eq!(rows().await, never);
+    lake.load("sales").await.unwrap();
+    // Nobody takes the notice: it waits.
+    let hook = Receiver::start(&["400 Bad Request"]).await;
+    look(&watching(&lake, Some(hook.outbox()))).await;
+    let tables = r#"[{"table":"trade.sales","version":0}]"#;
+    let at = "2024-05-08T04:00:00Z";
+    let expected = [
+        format!("high|sales|threshold|above 100|critical|ok|{at}|{tables}|0|{{}}|ok||25|0"),
+        format!("low|sales|threshold|below 10|warning|firing|{at}|{tables}|1|{{\"shop\":\"a\"}}|firing|{at}|5|1"),
+        format!("low|sales|threshold|below 10|warning|firing|{at}|{tables}|1|{{\"shop\":\"b\"}}|ok||20|0"),
+    ];
+    assert_eq!(rows().await, expected);
+    // It stands beside the tables of data, and says what is out of bounds where those are asked.
+    let joined = "select s.table_name, count(*) from system.alerts a join system.tables s \
+                  on strpos(a.tables, s.schema_name || '.' || s.table_name) > 0 where a.group_status = 'firing' \
+                  group by s.table_name";
+    assert_eq!(lake.sql(joined).await, [["sales", "1"]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_notice_that_is_not_taken_waits_in_the_lake_and_one_is_repeated_after_its_hours() {
     let clock = SetClock::at("2024-05-08T12:00:00+08:00");
     let rule = "rule = { kind = \"threshold\", above = 3 }\nrepeat_hours = 24";
