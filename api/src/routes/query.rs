@@ -208,6 +208,7 @@ async fn run(
     if let Some(question) = &question
         && let Some(reply) = recall::again(&context, question, headers).await?
     {
+        state.telemetry.reply_given_again();
         return Ok(reply);
     }
     let prepared = context.prepare_as(request, query_id).await?;

@@ -81,6 +81,7 @@ pub(super) async fn answer(
     let context = state.engine.query_as(principal);
     let question = context.question(&format!("metric {query:?} {depth:?} {format:?}"), query.to_string());
     if !explain && let Some(reply) = recall::again(&context, &question, &headers).await? {
+        state.telemetry.reply_given_again();
         return Ok(reply);
     }
     let pins = context.pin_metrics([query.metric.as_str()]).await;
