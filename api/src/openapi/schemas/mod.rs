@@ -1,0 +1,18 @@
+//! Bodies of replies, by tag. The engine's own types know nothing of this document, so their shapes are told here; a test
+//! reads real replies against them.
+
+#![allow(dead_code, reason = "these types are only described, never made")]
+
+mod alerts;
+mod metrics;
+mod queries;
+mod service;
+mod shared;
+mod tables;
+
+pub(crate) use alerts::{AlertDetail, AlertList};
+pub(crate) use metrics::{MetricAnswer, MetricList};
+pub(crate) use queries::{AsOf, QueryInfo, QueryList, QueryProfile};
+pub(crate) use service::Health;
+pub(crate) use shared::QueryReply;
+pub(crate) use tables::{PageReply, PushReply, TableDetail, TableList};
