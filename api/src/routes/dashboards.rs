@@ -10,7 +10,10 @@ use xiangyun_engine::query::Choices;
 use super::metrics::{Asked, answer_all, depth};
 use crate::auth::Caller;
 use crate::error::ApiError;
-use crate::openapi::{DepthParams, JsonParams, JsonRowsParams, Missing, Reading, Store, Usual};
+use crate::openapi::{
+    DashboardData, DashboardDetail, DashboardList, DepthParams, JsonParams, JsonRowsParams, Missing, Reading, Store,
+    Usual,
+};
 use crate::params::Params;
 use crate::reply::ReplyFormat;
 use crate::state::AppState;
@@ -24,7 +27,7 @@ use crate::state::AppState;
     params(
         JsonParams,
     ),
-    responses((status = 200, description = "The dashboards", body = Object), Usual),
+    responses((status = 200, description = "The dashboards", body = DashboardList), Usual),
     extensions(("x-zh" = json!("列出仪表板")))
 )]
 pub(super) async fn list(
@@ -60,7 +63,7 @@ pub(super) async fn list(
         ("name" = String, Path, description = "The dashboard", pattern = "^[a-z][a-z0-9_]{0,62}$"),
         JsonParams,
     ),
-    responses((status = 200, description = "The dashboard", body = Object), Usual, Missing),
+    responses((status = 200, description = "The dashboard", body = DashboardDetail), Usual, Missing),
     extensions(("x-zh" = json!("查看仪表板定义")))
 )]
 pub(super) async fn definition(
@@ -90,7 +93,7 @@ pub(super) async fn definition(
         DepthParams,
         JsonRowsParams,
     ),
-    responses((status = 200, description = "The tiles, each with its figures or its problem", body = Object), Usual, Store, Reading),
+    responses((status = 200, description = "The tiles, each with its figures or its problem", body = DashboardData), Usual, Store, Reading),
     extensions(("x-zh" = json!("查看仪表板数据")))
 )]
 pub(super) async fn data(

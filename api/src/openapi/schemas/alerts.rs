@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::shared::Bilingual;
+use super::shared::{Bilingual, RangeDays, RegionMode, TimeGrain};
 
 /// How an alert stands.
 #[derive(ToSchema)]
@@ -78,7 +77,7 @@ pub(crate) struct AlertDetail {
     /// How it stood when it was evaluated last.
     status: AlertWord,
     /// As it is declared.
-    definition: HashMap<String, Value>,
+    definition: AlertDefinition,
     /// Its rule in words.
     bounds: Bilingual,
     /// When it was evaluated last.
@@ -95,6 +94,110 @@ pub(crate) struct AlertDetail {
     history: Vec<AlertEvent>,
     /// Where this is told.
     links: AlertLinks,
+}
+
+/// An alert as it is declared.
+#[derive(ToSchema)]
+pub(crate) struct AlertDefinition {
+    /// Version of the file's format.
+    version: u32,
+    /// Name.
+    name: String,
+    /// Title.
+    title: Bilingual,
+    /// What to make of it.
+    description: Option<Bilingual>,
+    /// The metric.
+    metric: String,
+    /// Dimensions to group by: each group is judged by itself.
+    by: Vec<String>,
+    /// Length of a period; none gives one figure over the whole range.
+    grain: Option<TimeGrain>,
+    /// The days that are asked for.
+    range: Option<RangeDays>,
+    /// A condition over dimensions.
+    r#where: Option<String>,
+    /// How regions are read.
+    regions: Option<RegionMode>,
+    /// When the figure is out of bounds.
+    rule: AlertRule,
+    /// Periods, or without a grain evaluations, in succession that break the rule before it counts.
+    r#for: u32,
+    /// Whether the period that has not ended yet is judged too.
+    running: bool,
+    /// How bad it is.
+    severity: AlertSeverity,
+    /// Who answers for it.
+    owner: String,
+    /// The connection that notices are posted to; the setting `jobs.webhook` unless said.
+    webhook: Option<String>,
+    /// Hours after which a notice is repeated as long as it holds.
+    repeat_hours: Option<u32>,
+    /// The times at which it is evaluated; after each load unless said.
+    schedule: Option<AlertSchedule>,
+}
+
+/// When a figure is out of bounds.
+#[derive(ToSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub(crate) enum AlertRule {
+    /// It lies above or below a bound.
+    Threshold {
+        /// Out of bounds when it is greater.
+        above: Option<f64>,
+        /// Out of bounds when it is less.
+        below: Option<f64>,
+    },
+    /// It has changed by more than a bound, against earlier periods.
+    Change {
+        /// Out of bounds when it rose by more.
+        rise: Option<f64>,
+        /// Out of bounds when it fell by more.
+        fall: Option<f64>,
+        /// What `rise` and `fall` are.
+        r#as: ChangeUnit,
+        /// It is compared with the period so many before.
+        back: u32,
+        /// It is compared with the mean of so many periods, of which that one is the last.
+        mean_of: u32,
+    },
+    /// There is none for a period that has ended, or the newest data are too old.
+    Missing {
+        /// The newest data may be so many working days old.
+        older_than_working_days: Option<u32>,
+        /// Working days after a period's end that its data may take.
+        grace_working_days: u32,
+        /// Values of the one dimension that must be there although they were never seen.
+        expect: Vec<String>,
+    },
+}
+
+/// What a change is told in.
+#[derive(ToSchema)]
+#[schema(rename_all = "kebab-case")]
+pub(crate) enum ChangeUnit {
+    Ratio,
+    Difference,
+}
+
+/// The times at which an alert is evaluated.
+#[derive(ToSchema)]
+pub(crate) struct AlertSchedule {
+    /// Five fields: minute, hour, day of month, month, day of week.
+    cron: String,
+    /// The zone in which `cron` is read.
+    time_zone: String,
+    /// The days on which `cron` counts.
+    days: ScheduleDays,
+}
+
+/// The days on which a schedule counts.
+#[derive(ToSchema)]
+#[schema(rename_all = "kebab-case")]
+pub(crate) enum ScheduleDays {
+    Every,
+    Working,
+    Off,
 }
 
 /// A table as an evaluation found it.

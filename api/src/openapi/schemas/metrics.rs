@@ -1,13 +1,23 @@
 //! Metrics and their figures.
 
-use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::shared::{Bilingual, QueryReply, RegionMode, TableVersion, TimeGrain};
+use super::provenance::{Provenance, TablesProvenance};
+use super::shared::{Bilingual, EntryProblem, QueryReply, RegionMode, TableVersion, TimeGrain};
+
+/// A metric's figures, with all that one needs to quote them, and what they rest on.
+#[derive(ToSchema)]
+pub(crate) struct MetricReply {
+    #[serde(flatten)]
+    figures: MetricFigures,
+    /// The tables under the figures, with their newest runs and how fresh they are; not with `provenance=none`.
+    #[schema(nullable = false)]
+    provenance: Option<Provenance>,
+}
 
 /// A metric's figures, with all that one needs to quote them.
 #[derive(ToSchema)]
-pub(crate) struct MetricReply {
+pub(crate) struct MetricFigures {
     #[serde(flatten)]
     rows: QueryReply,
     /// The metric, with its definition.
@@ -24,9 +34,6 @@ pub(crate) struct MetricReply {
     rollups: Vec<RollupUse>,
     /// What each column is.
     columns: Vec<MetricColumn>,
-    /// The tables under the figures, with their newest runs and how fresh they are; not with `provenance=none`.
-    #[schema(value_type = Object, required = false)]
-    provenance: Option<Value>,
 }
 
 /// What a rollup had to do with an answer.
@@ -56,6 +63,66 @@ pub(crate) enum MetricAnswer {
     Figures(MetricReply),
     /// What would be run.
     Explanation(MetricExplanation),
+}
+
+/// The answers to several questions, over one version of each table.
+#[derive(ToSchema)]
+pub(crate) struct MetricAnswers {
+    /// The tables, each at the one version that all answers rest on.
+    tables: Vec<TableVersion>,
+    /// What those tables rest on; not with `provenance=none` or `explain=true`.
+    #[schema(nullable = false)]
+    provenance: Option<TablesProvenance>,
+    /// In the order of the questions.
+    answers: Vec<MetricEntry>,
+}
+
+/// The answer to one question among several.
+#[derive(ToSchema)]
+#[serde(untagged)]
+pub(crate) enum MetricEntry {
+    /// Figures.
+    Figures(FiguresEntry),
+    /// What would be run, with `explain=true`.
+    Explanation(ExplanationEntry),
+    /// The question failed.
+    Failed(FailedEntry),
+}
+
+/// A question among several.
+#[derive(ToSchema)]
+pub(crate) struct EntryHead {
+    /// The caller's own name for it.
+    name: Option<String>,
+    /// Its status, as if it had been asked alone.
+    status: u16,
+}
+
+/// A question with its figures.
+#[derive(ToSchema)]
+pub(crate) struct FiguresEntry {
+    #[serde(flatten)]
+    entry: EntryHead,
+    #[serde(flatten)]
+    figures: MetricFigures,
+}
+
+/// A question with what would be run for it.
+#[derive(ToSchema)]
+pub(crate) struct ExplanationEntry {
+    #[serde(flatten)]
+    entry: EntryHead,
+    /// What would be run.
+    explanation: MetricExplanation,
+}
+
+/// A question without an answer.
+#[derive(ToSchema)]
+pub(crate) struct FailedEntry {
+    #[serde(flatten)]
+    entry: EntryHead,
+    /// Why.
+    problem: EntryProblem,
 }
 
 /// What a question to a metric would run.

@@ -7,6 +7,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::error::Position;
+
 /// A text in both languages.
 #[derive(ToSchema)]
 pub(crate) struct Bilingual {
@@ -53,6 +55,50 @@ pub(crate) struct QueryReply {
     row_count: u64,
     /// Rows were left out because of a limit.
     truncated: bool,
+}
+
+/// The days that something covers: so many periods up to an end, or two dates.
+#[derive(ToSchema)]
+pub(crate) struct RangeDays {
+    /// So many calendar periods, as in `12 months`.
+    last: Option<String>,
+    /// What `last` counts back from.
+    until: Option<RangeEnd>,
+    /// First day, inclusive.
+    from: Option<String>,
+    /// Last day, inclusive.
+    to: Option<String>,
+}
+
+/// The end that a range counts back from.
+#[derive(ToSchema)]
+#[schema(rename_all = "kebab-case")]
+pub(crate) enum RangeEnd {
+    /// Today, in China.
+    Today,
+    /// The last day for which the metric has data.
+    Data,
+}
+
+/// Why one entry among several has no answer. What belongs to the request as a whole is left out.
+#[derive(ToSchema)]
+pub(crate) struct EntryProblem {
+    /// The status in words.
+    title: String,
+    /// The status.
+    status: u16,
+    /// The stable code.
+    code: String,
+    /// What happened.
+    detail: String,
+    /// The same question may succeed later.
+    retryable: bool,
+    /// What to do about it.
+    #[schema(nullable = false)]
+    hint: Option<String>,
+    /// The place in the SQL.
+    #[schema(nullable = false)]
+    position: Option<Position>,
 }
 
 /// Length of a period.
