@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use xiangyun_engine::query::Choices;
 
 use super::metrics::{Asked, answer_all, depth};
+use super::plain::Plain;
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::openapi::{
@@ -30,15 +31,7 @@ use crate::state::AppState;
     responses((status = 200, description = "The dashboards", body = DashboardList), Usual),
     extensions(("x-zh" = json!("列出仪表板")))
 )]
-pub(super) async fn list(
-    Caller(principal): Caller,
-    State(state): State<AppState>,
-    headers: HeaderMap,
-    mut params: Params,
-) -> Result<Json<Value>, ApiError> {
-    ReplyFormat::only_json(&mut params, &headers)?;
-    params.finish()?;
-    let context = state.engine.query_as(principal);
+pub(super) async fn list(Plain(context): Plain) -> Result<Json<Value>, ApiError> {
     let dashboards = context.dashboards();
     let listed = dashboards.iter().map(|dashboard| {
         json!({
@@ -66,16 +59,7 @@ pub(super) async fn list(
     responses((status = 200, description = "The dashboard", body = DashboardDetail), Usual, Missing),
     extensions(("x-zh" = json!("查看仪表板定义")))
 )]
-pub(super) async fn definition(
-    Caller(principal): Caller,
-    State(state): State<AppState>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-    mut params: Params,
-) -> Result<Json<Value>, ApiError> {
-    ReplyFormat::only_json(&mut params, &headers)?;
-    params.finish()?;
-    let context = state.engine.query_as(principal);
+pub(super) async fn definition(Plain(context): Plain, Path(name): Path<String>) -> Result<Json<Value>, ApiError> {
     let mut value = json!(context.dashboard(&name)?);
     value["links"] = links(&name);
     Ok(Json(value))

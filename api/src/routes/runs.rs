@@ -13,6 +13,7 @@ use xiangyun_engine::{Error, ErrorKind, QueryContext, Result};
 
 use super::metrics::run_links;
 use super::page::{Page, page_rows};
+use super::plain::Plain;
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::openapi::{
@@ -41,16 +42,8 @@ const MAX_PAGE_ROWS: usize = 10_000;
     responses((status = 200, description = "The run", body = RunReply), Usual, Store, Missing),
     extensions(("x-zh" = json!("查看一次装载")))
 )]
-pub(super) async fn run(
-    Caller(principal): Caller,
-    State(state): State<AppState>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    mut params: Params,
-) -> Result<Json<Value>, ApiError> {
-    ReplyFormat::only_json(&mut params, &headers)?;
-    params.finish()?;
-    let run = state.engine.query_as(principal).run(&id).await?;
+pub(super) async fn run(Plain(context): Plain, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    let run = context.run(&id).await?;
     let mut value = json!(run);
     let mut links = run_links(&run.run_id, run.rows_rejected);
     links["table"] = json!(format!("/v1/tables/{}/{}", run.table.schema(), run.table.table()));

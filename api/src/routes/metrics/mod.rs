@@ -26,6 +26,7 @@ use crate::openapi::{
 use crate::params::Params;
 use crate::recall;
 use crate::reply::{self, Freshness, ReplyFormat};
+use crate::routes::plain::Plain;
 use crate::state::AppState;
 
 pub(super) use entry::{Asked, answer_all};
@@ -46,15 +47,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     responses((status = 200, description = "The metrics that the caller may ask", body = MetricList), Usual),
     extensions(("x-zh" = json!("列出指标")))
 )]
-pub(super) async fn list(
-    Caller(principal): Caller,
-    State(state): State<AppState>,
-    headers: HeaderMap,
-    mut params: Params,
-) -> Result<Json<Value>, ApiError> {
-    ReplyFormat::only_json(&mut params, &headers)?;
-    params.finish()?;
-    Ok(Json(json!({"metrics": state.engine.query_as(principal).metrics()})))
+pub(super) async fn list(Plain(context): Plain) -> Result<Json<Value>, ApiError> {
+    Ok(Json(json!({"metrics": context.metrics()})))
 }
 
 #[utoipa::path(
