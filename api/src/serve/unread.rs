@@ -36,9 +36,9 @@ impl Replies {
             followed.iter().filter_map(Weak::upgrade).collect()
         };
         // Whoever makes a reply right now is not waiting for its reader.
-        let stalled = followed.iter().filter_map(|reply| reply.try_lock().ok()?.give_up(limit, now));
-        // With the body goes its query, and what is told of the request: no lock is held by then.
-        stalled.map(drop).count()
+        let stalled: Vec<_> = followed.iter().filter_map(|reply| reply.try_lock().ok()?.give_up(limit, now)).collect();
+        // With a body goes its query, and what is told of the request: no lock is held by then.
+        stalled.len()
     }
 }
 

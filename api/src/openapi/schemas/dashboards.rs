@@ -152,7 +152,7 @@ pub(crate) struct FilterValues {
 #[serde(untagged)]
 pub(crate) enum TileAnswer {
     /// Figures.
-    Figures(TileFigures),
+    Figures(Box<TileFigures>),
     /// The tile's question failed.
     Failed(TileFailure),
 }
