@@ -9,7 +9,8 @@ use crate::functions::{self, Reference};
 use crate::policy::Principal;
 use crate::project::{Diagnostics, Project};
 use crate::query::{
-    self, Admission, Compiled, Kept, Limits, LogQueries, QueryContext, QuerySink, Registry, ResultCache, Runtime,
+    self, Admission, CacheCounts, CacheUses, ClassLoad, Compiled, Kept, Limits, LogQueries, QueryContext, QuerySink,
+    Registry, ResultCache, Runtime,
 };
 use crate::semantic::Models;
 use crate::storage::Storage;
@@ -45,6 +46,7 @@ struct Inner {
     admission: Admission,
     kept: Arc<Kept>,
     cache: Arc<ResultCache>,
+    cache_uses: CacheUses,
 }
 
 impl Engine {
@@ -70,7 +72,9 @@ impl Engine {
         let (registry, admission) = (Registry::default(), Admission::new(&options.limits));
         let kept = Arc::new(Kept::new(options.limits.kept));
         let cache = Arc::new(ResultCache::new(options.limits.cache_bytes));
-        let inner = Inner { options, reference, catalog, runtime, models, sink, registry, admission, kept, cache };
+        let cache_uses = CacheUses::default();
+        let inner =
+            Inner { options, reference, catalog, runtime, models, sink, registry, admission, kept, cache, cache_uses };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -105,6 +109,16 @@ impl Engine {
     /// Bytes that the operators of running queries hold of what the limits allow.
     pub fn reserved_bytes(&self) -> usize {
         self.inner.runtime.env().memory_pool.reserved()
+    }
+
+    /// How many queries of each class run and wait now.
+    pub fn load(&self) -> impl Iterator<Item = ClassLoad> {
+        self.inner.admission.load()
+    }
+
+    /// How often the cache of results had the rows of a query. Whole replies that a door keeps are for that one to count.
+    pub fn cache_counts(&self) -> CacheCounts {
+        self.inner.cache_uses.counts()
     }
 
     /// The tables as their logs say they are.
@@ -144,6 +158,10 @@ impl Engine {
 
     pub(crate) fn kept(&self) -> &Arc<Kept> {
         &self.inner.kept
+    }
+
+    pub(crate) fn cache_uses(&self) -> &CacheUses {
+        &self.inner.cache_uses
     }
 
     pub(crate) fn cache(&self) -> &Arc<ResultCache> {

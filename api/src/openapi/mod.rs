@@ -21,8 +21,9 @@ pub(crate) use params::{
 };
 pub(crate) use responses::{Body, Changed, Counting, Gone, Known, Missing, Pushed, Reading, Ready, Rows, Store, Usual};
 pub(crate) use schemas::{
-    AlertDetail, AlertList, AsOf, Health, MetricAnswer, MetricList, PageReply, PushReply, QueryInfo, QueryList,
-    QueryProfile, QueryReply, TableDetail, TableList,
+    AlertDetail, AlertList, AsOf, DashboardData, DashboardDetail, DashboardList, Health, MetricAnswer, MetricAnswers,
+    MetricList, MetricOrigins, PageReply, PushReply, QueryInfo, QueryList, QueryProfile, QueryReply, RejectedReply,
+    RunFiles, RunReply, TableDetail, TableList,
 };
 
 use crate::error::Problem;
@@ -43,7 +44,7 @@ const BEARER: &str = "bearer";
         (name = "tables", description = "The catalogue, and rows of tables. 数据表"),
         (name = "service", description = "The server itself. 服务"),
     ),
-    components(schemas(Problem<'static>, QueryReply, PageReply, MetricAnswer, PushReply)),
+    components(schemas(Problem<'static>, QueryReply, PageReply, RejectedReply, MetricAnswer, PushReply)),
     security(("bearer" = []))
 )]
 struct Base;

@@ -1,17 +1,13 @@
 //! `/v1/alerts`: figures that are watched, declared in the project, and how they stand.
 
 use axum::Json;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::extract::Path;
 use serde_json::{Value, json};
 use xiangyun_engine::alert::AlertState;
 
-use crate::auth::Caller;
+use super::plain::Plain;
 use crate::error::ApiError;
 use crate::openapi::{AlertDetail, AlertList, JsonParams, Missing, Store, Usual};
-use crate::params::Params;
-use crate::reply::ReplyFormat;
-use crate::state::Shared;
 
 #[utoipa::path(
     get,
@@ -25,15 +21,7 @@ use crate::state::Shared;
     responses((status = 200, description = "The alerts on metrics that the caller may ask", body = AlertList), Usual, Store),
     extensions(("x-zh" = json!("列出告警及其状态")))
 )]
-pub(super) async fn list(
-    Caller(principal): Caller,
-    State(state): State<Shared>,
-    headers: HeaderMap,
-    mut params: Params,
-) -> Result<Json<Value>, ApiError> {
-    ReplyFormat::only_json(&mut params, &headers)?;
-    params.finish()?;
-    let context = state.engine.query_as(principal);
+pub(super) async fn list(Plain(context): Plain) -> Result<Json<Value>, ApiError> {
     let mut listed = Vec::new();
     for alert in context.alerts() {
         let state = context.alert_state(alert).await?;
@@ -68,16 +56,7 @@ pub(super) async fn list(
     responses((status = 200, description = "The alert", body = AlertDetail), Usual, Missing, Store),
     extensions(("x-zh" = json!("查看告警定义与各组状态")))
 )]
-pub(super) async fn detail(
-    Caller(principal): Caller,
-    State(state): State<Shared>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-    mut params: Params,
-) -> Result<Json<Value>, ApiError> {
-    ReplyFormat::only_json(&mut params, &headers)?;
-    params.finish()?;
-    let context = state.engine.query_as(principal);
+pub(super) async fn detail(Plain(context): Plain, Path(name): Path<String>) -> Result<Json<Value>, ApiError> {
     let alert = context.alert(&name)?;
     let state = context.alert_state(alert).await?;
     let status = AlertState::word(state.as_ref());

@@ -8,9 +8,13 @@ use serde_json::{Map, Value, json};
 use xiangyun_engine::query::Choices;
 
 use super::metrics::{Asked, answer_all, depth};
+use super::plain::Plain;
 use crate::auth::Caller;
 use crate::error::ApiError;
-use crate::openapi::{DepthParams, JsonParams, JsonRowsParams, Missing, Reading, Store, Usual};
+use crate::openapi::{
+    DashboardData, DashboardDetail, DashboardList, DepthParams, JsonParams, JsonRowsParams, Missing, Reading, Store,
+    Usual,
+};
 use crate::params::Params;
 use crate::reply::ReplyFormat;
 use crate::state::Shared;
@@ -24,18 +28,10 @@ use crate::state::Shared;
     params(
         JsonParams,
     ),
-    responses((status = 200, description = "The dashboards", body = Object), Usual),
+    responses((status = 200, description = "The dashboards", body = DashboardList), Usual),
     extensions(("x-zh" = json!("列出仪表板")))
 )]
-pub(super) async fn list(
-    Caller(principal): Caller,
-    State(state): State<Shared>,
-    headers: HeaderMap,
-    mut params: Params,
-) -> Result<Json<Value>, ApiError> {
-    ReplyFormat::only_json(&mut params, &headers)?;
-    params.finish()?;
-    let context = state.engine.query_as(principal);
+pub(super) async fn list(Plain(context): Plain) -> Result<Json<Value>, ApiError> {
     let dashboards = context.dashboards();
     let listed = dashboards.iter().map(|dashboard| {
         json!({
@@ -60,19 +56,10 @@ pub(super) async fn list(
         ("name" = String, Path, description = "The dashboard", pattern = "^[a-z][a-z0-9_]{0,62}$"),
         JsonParams,
     ),
-    responses((status = 200, description = "The dashboard", body = Object), Usual, Missing),
+    responses((status = 200, description = "The dashboard", body = DashboardDetail), Usual, Missing),
     extensions(("x-zh" = json!("查看仪表板定义")))
 )]
-pub(super) async fn definition(
-    Caller(principal): Caller,
-    State(state): State<Shared>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-    mut params: Params,
-) -> Result<Json<Value>, ApiError> {
-    ReplyFormat::only_json(&mut params, &headers)?;
-    params.finish()?;
-    let context = state.engine.query_as(principal);
+pub(super) async fn definition(Plain(context): Plain, Path(name): Path<String>) -> Result<Json<Value>, ApiError> {
     let mut value = json!(context.dashboard(&name)?);
     value["links"] = links(&name);
     Ok(Json(value))
@@ -90,7 +77,7 @@ pub(super) async fn definition(
         DepthParams,
         JsonRowsParams,
     ),
-    responses((status = 200, description = "The tiles, each with its figures or its problem", body = Object), Usual, Store, Reading),
+    responses((status = 200, description = "The tiles, each with its figures or its problem", body = DashboardData), Usual, Store, Reading),
     extensions(("x-zh" = json!("查看仪表板数据")))
 )]
 pub(super) async fn data(

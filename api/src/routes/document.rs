@@ -1,16 +1,11 @@
 //! `/v1/openapi.json`: the document of this interface.
 
-use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use utoipa::openapi::OpenApi;
 
-use crate::auth::Caller;
+use super::plain::Plain;
 use crate::error::ApiError;
 use crate::openapi::{Document, JsonParams, Usual, with_metrics};
-use crate::params::Params;
-use crate::reply::ReplyFormat;
-use crate::state::Shared;
 
 /// With an operation for each metric that the caller may ask.
 #[utoipa::path(
@@ -24,13 +19,8 @@ use crate::state::Shared;
     extensions(("x-zh" = json!("本文档")))
 )]
 pub(super) async fn show(
-    Caller(principal): Caller,
-    State(state): State<Shared>,
+    Plain(context): Plain,
     Extension(document): Extension<Document>,
-    headers: HeaderMap,
-    mut params: Params,
 ) -> Result<Json<OpenApi>, ApiError> {
-    ReplyFormat::only_json(&mut params, &headers)?;
-    params.finish()?;
-    Ok(Json(with_metrics(document.api(), &state.engine.query_as(principal).metrics())))
+    Ok(Json(with_metrics(document.api(), &context.metrics())))
 }

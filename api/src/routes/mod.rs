@@ -6,6 +6,7 @@ mod document;
 mod health;
 mod metrics;
 mod page;
+mod plain;
 mod push;
 mod queries;
 mod query;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use xiangyun_engine::query::{QueryInfo, QueryState};
 use xiangyun_engine::{Error, ErrorKind, QueryContext, Result};
 
+use super::plain::Plain;
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::openapi::{
@@ -37,15 +38,8 @@ const LONGEST_WAIT: u64 = 60;
     responses((status = 200, description = "The queries", body = openapi::QueryList), Usual),
     extensions(("x-zh" = json!("列出查询")))
 )]
-pub(super) async fn list(
-    Caller(principal): Caller,
-    State(state): State<Shared>,
-    headers: HeaderMap,
-    mut params: Params,
-) -> Result<Json<Value>, ApiError> {
-    ReplyFormat::only_json(&mut params, &headers)?;
-    params.finish()?;
-    Ok(Json(json!({"queries": state.engine.query_as(principal).queries()})))
+pub(super) async fn list(Plain(context): Plain) -> Result<Json<Value>, ApiError> {
+    Ok(Json(json!({"queries": context.queries()})))
 }
 
 #[utoipa::path(
@@ -152,16 +146,8 @@ pub(super) async fn result(
     responses((status = 200, description = "What was done", body = openapi::QueryProfile), Usual, Missing),
     extensions(("x-zh" = json!("查看查询剖析")))
 )]
-pub(super) async fn profile(
-    Caller(principal): Caller,
-    State(state): State<Shared>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    mut params: Params,
-) -> Result<Json<Value>, ApiError> {
-    ReplyFormat::only_json(&mut params, &headers)?;
-    params.finish()?;
-    let (context, id) = (state.engine.query_as(principal), id_of(&id)?);
+pub(super) async fn profile(Plain(context): Plain, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    let id = id_of(&id)?;
     let (info, profile) = (context.query_info(id)?, context.query_profile(id)?);
     Ok(Json(json!({
         "query_id": id, "state": info.state, "elapsed_ms": info.elapsed_ms, "scanned": info.scanned,

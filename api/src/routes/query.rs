@@ -208,6 +208,7 @@ async fn run(
     if let Some(question) = &question
         && let Some(reply) = recall::again(&context, question, headers).await?
     {
+        state.telemetry.reply_given_again();
         return Ok(reply);
     }
     // What is seldom done is put aside: this future is moved about for every reply that is given again.

@@ -13,9 +13,13 @@ use xiangyun_engine::{Error, ErrorKind, QueryContext, Result};
 
 use super::metrics::run_links;
 use super::page::{Page, page_rows};
+use super::plain::Plain;
 use crate::auth::Caller;
 use crate::error::ApiError;
-use crate::openapi::{Changed, JsonParams, Missing, PageReply, PartParams, Reading, Rows, RowsParams, Store, Usual};
+use crate::openapi::{
+    Changed, JsonParams, Missing, PartParams, Reading, RejectedReply, Rows, RowsParams, RunFiles, RunReply, Store,
+    Usual,
+};
 use crate::params::Params;
 use crate::reply::{self, ReplyFormat};
 use crate::state::Shared;
@@ -35,19 +39,11 @@ const MAX_PAGE_ROWS: usize = 10_000;
         ("id" = String, Path, description = "The run's id", pattern = "^[^/]{1,200}$"),
         JsonParams,
     ),
-    responses((status = 200, description = "The run", body = Object), Usual, Store, Missing),
+    responses((status = 200, description = "The run", body = RunReply), Usual, Store, Missing),
     extensions(("x-zh" = json!("查看一次装载")))
 )]
-pub(super) async fn run(
-    Caller(principal): Caller,
-    State(state): State<Shared>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    mut params: Params,
-) -> Result<Json<Value>, ApiError> {
-    ReplyFormat::only_json(&mut params, &headers)?;
-    params.finish()?;
-    let run = state.engine.query_as(principal).run(&id).await?;
+pub(super) async fn run(Plain(context): Plain, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    let run = context.run(&id).await?;
     let mut value = json!(run);
     let mut links = run_links(&run.run_id, run.rows_rejected);
     links["table"] = json!(format!("/v1/tables/{}/{}", run.table.schema(), run.table.table()));
@@ -72,7 +68,7 @@ pub(super) async fn run(
         PartParams,
         JsonParams,
     ),
-    responses((status = 200, description = "The files", body = Object), Usual, Store, Reading, Changed),
+    responses((status = 200, description = "The files", body = RunFiles), Usual, Store, Reading, Changed),
     extensions(("x-zh" = json!("查看装载的来源文件")))
 )]
 pub(super) async fn files(
@@ -144,7 +140,7 @@ async fn stored_rows(context: &QueryContext, run: &RunRecord) -> Result<Option<H
         PartParams,
         RowsParams,
     ),
-    responses(Rows<PageReply>, Usual, Store, Reading, Changed),
+    responses(Rows<RejectedReply>, Usual, Store, Reading, Changed),
     extensions(("x-zh" = json!("查看被拒绝的行")))
 )]
 pub(super) async fn rejected(

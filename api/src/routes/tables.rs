@@ -1,17 +1,13 @@
 //! `/v1/tables`: the catalogue.
 
 use axum::Json;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::extract::Path;
 use serde_json::{Value, json};
 use xiangyun_engine::catalog::{TableDetail, TableName};
 
-use crate::auth::Caller;
+use super::plain::Plain;
 use crate::error::ApiError;
 use crate::openapi::{self, JsonParams, Missing, Store, TableList, Usual};
-use crate::params::Params;
-use crate::reply::ReplyFormat;
-use crate::state::Shared;
 
 #[utoipa::path(
     get,
@@ -23,15 +19,8 @@ use crate::state::Shared;
     responses((status = 200, description = "The tables that the caller may see", body = TableList), Usual, Store),
     extensions(("x-zh" = json!("列出数据表")))
 )]
-pub(super) async fn list(
-    Caller(principal): Caller,
-    State(state): State<Shared>,
-    headers: HeaderMap,
-    mut params: Params,
-) -> Result<Json<Value>, ApiError> {
-    ReplyFormat::only_json(&mut params, &headers)?;
-    params.finish()?;
-    let tables = state.engine.query_as(principal).tables().await?;
+pub(super) async fn list(Plain(context): Plain) -> Result<Json<Value>, ApiError> {
+    let tables = context.tables().await?;
     Ok(Json(json!({"tables": tables})))
 }
 
@@ -50,14 +39,9 @@ pub(super) async fn list(
     extensions(("x-zh" = json!("查看一张数据表")))
 )]
 pub(super) async fn detail(
-    Caller(principal): Caller,
-    State(state): State<Shared>,
+    Plain(context): Plain,
     Path((schema, table)): Path<(String, String)>,
-    headers: HeaderMap,
-    mut params: Params,
 ) -> Result<Json<TableDetail>, ApiError> {
-    ReplyFormat::only_json(&mut params, &headers)?;
-    params.finish()?;
     let name = TableName::try_new(&schema, &table).map_err(xiangyun_engine::Error::from)?;
-    Ok(Json(state.engine.query_as(principal).table(&name).await?))
+    Ok(Json(context.table(&name).await?))
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Request;
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::tls::Tls;
+use super::unread::Replies;
 use super::watch::{Overdue, Watch, Watched};
 use crate::layer::Connection;
 use crate::state::HttpLimits;
@@ -70,10 +72,20 @@ impl Door {
         let (watch, limits) = (Arc::new(Watch::new(Instant::now())), &self.limits);
         let (watched, stream) = Watched::new(stream, Arc::clone(&watch));
         let connection = Connection { remote, watch: Arc::clone(&watch) };
-        let service = self.service.clone().map_request(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(connection.clone());
-            request
-        });
+        let replies = Arc::new(Replies::default());
+        let (followed, version) = (Arc::clone(&replies), Arc::clone(&watch));
+        let service = self
+            .service
+            .clone()
+            .map_request(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(connection.clone());
+                request
+            })
+            // On HTTP/1 a reader that takes nothing is seen at the socket.
+            .map_response(move |response: Response| match version.is_http2() {
+                true => response.map(|body| followed.follow(body, Instant::now())),
+                false => response,
+            });
         let builder = builder(limits);
         let serving = builder.serve_connection(TokioIo::new(watched), TowerToHyperService::new(service));
         let mut serving = Box::pin(serving);
@@ -93,14 +105,20 @@ impl Door {
                     closing = true;
                     serving.as_mut().graceful_shutdown();
                 }
-                () = sleep(look_every) => match watch.overdue(limits, Instant::now()) {
-                    // An orderly end first, which tells HTTP/2 to send no more; then one that waits for nobody.
-                    Some(Overdue::Idle) if !parting => {
-                        parting = true;
-                        serving.as_mut().graceful_shutdown();
+                () = sleep(look_every) => {
+                    let unread = replies.let_go(limits.send_timeout, Instant::now());
+                    if unread > 0 {
+                        tracing::debug!(%remote, unread, "replies were not taken");
                     }
-                    Some(overdue) => break Some(overdue),
-                    None => parting = false,
+                    match watch.overdue(limits, Instant::now()) {
+                        // An orderly end first, which tells HTTP/2 to send no more; then one that waits for nobody.
+                        Some(Overdue::Idle) if !parting => {
+                            parting = true;
+                            serving.as_mut().graceful_shutdown();
+                        }
+                        Some(overdue) => break Some(overdue),
+                        None => parting = false,
+                    }
                 }
             }
         };

@@ -2,6 +2,7 @@
 
 mod connection;
 mod tls;
+mod unread;
 mod watch;
 
 use std::pin::pin;

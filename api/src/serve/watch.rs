@@ -97,6 +97,11 @@ impl Watch {
         }
     }
 
+    /// The client speaks HTTP/2.
+    pub(super) fn is_http2(&self) -> bool {
+        self.state().is_http2()
+    }
+
     /// A part of a request's head has come, in a form of HTTP that can be answered before the rest has.
     pub(super) fn has_part_of_head(&self) -> bool {
         let state = self.state();

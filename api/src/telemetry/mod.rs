@@ -3,13 +3,13 @@
 //! Names follow OpenTelemetry's conventions for HTTP and Prometheus' for processes; what is ours begins with `xiangyun_`.
 //! Every label has a closed list of values: the route as it was declared and never the path, a status, a class.
 
+mod engine;
 mod process;
 mod pushes;
 mod queries;
 mod traces;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use axum::http::Method;
@@ -25,6 +25,7 @@ use xiangyun_engine::query::QuerySink;
 use xiangyun_engine::{Engine, Error, ErrorKind};
 use xiangyun_ingest::push::PushReport;
 
+use engine::EngineFigures;
 use process::Process;
 use pushes::PushCounters;
 use queries::{CountedQueries, QueryCounters};
@@ -61,8 +62,7 @@ struct Counters {
     lost_lines: Counter,
     queries: QueryCounters,
     pushes: PushCounters,
-    reserved_bytes: Gauge<u64, AtomicU64>,
-    memory_limit_bytes: Gauge<u64, AtomicU64>,
+    engine: EngineFigures,
     process: Process,
     traces: Option<Traces>,
 }
@@ -142,20 +142,7 @@ impl Telemetry {
         );
         let queries = QueryCounters::register(&mut registry);
         let pushes = PushCounters::register(&mut registry);
-        let reserved_bytes = Gauge::default();
-        registry.register_with_unit(
-            "xiangyun_memory_pool_reserved",
-            "Memory that the operators of running queries hold",
-            Unit::Bytes,
-            reserved_bytes.clone(),
-        );
-        let memory_limit_bytes = Gauge::default();
-        registry.register_with_unit(
-            "xiangyun_memory_pool_limit",
-            "Memory that the operators of all queries may hold together",
-            Unit::Bytes,
-            memory_limit_bytes.clone(),
-        );
+        let engine = EngineFigures::register(&mut registry);
         let process = Process::register(&mut registry);
         let traces = export.map(|export| Traces::register(&mut registry, export));
         let build = BuildLabels { version: env!("CARGO_PKG_VERSION") };
@@ -171,8 +158,7 @@ impl Telemetry {
             lost_lines,
             queries,
             pushes,
-            reserved_bytes,
-            memory_limit_bytes,
+            engine,
             process,
             traces,
         }))
@@ -193,10 +179,14 @@ impl Telemetry {
         self.0.pushes.count(table, answer, took);
     }
 
+    /// A reply was given again whole, without a plan.
+    pub(crate) fn reply_given_again(&self) {
+        self.0.engine.reply_given_again();
+    }
+
     /// Everything as text; what is not counted but looked at, is looked at now.
     pub(crate) fn text(&self, engine: &Engine) -> Result<String, Error> {
-        self.0.reserved_bytes.set(engine.reserved_bytes() as u64);
-        self.0.memory_limit_bytes.set(engine.limits().memory_bytes as u64);
+        self.0.engine.look(engine);
         self.0.process.look();
         if let Some(traces) = &self.0.traces {
             traces.look();

@@ -203,6 +203,12 @@ impl Lake {
         self
     }
 
+    /// The same lake under other limits.
+    pub(crate) async fn limited(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.options.limits);
+        self.reopened().await
+    }
+
     /// Commits cases with these ids.
     pub(crate) async fn append(&self, ids: std::ops::RangeInclusive<i64>) {
         let mut writer = TableWriter::new(&self.storage, &self.table, WriterOptions::default());

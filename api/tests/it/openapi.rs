@@ -196,6 +196,64 @@ async fn real_replies_have_the_shape_that_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn real_replies_of_several_figures_have_the_shape_that_is_told() {
+    let lake = Lake::open().await;
+    let document = document(&lake).await;
+    let operation = |path: &str, method: &str| &document["paths"][path][method];
+    for address in ["/v1/dashboards", "/v1/dashboards/counter", "/v1/dashboards/none"] {
+        let path = if address.ends_with("boards") { "/v1/dashboards" } else { "/v1/dashboards/{name}" };
+        check(&document, operation(path, "get"), &lake.get(address).await, address);
+    }
+    for query in ["", "?way=x", "?provenance=full", "?provenance=none&numbers=native", "?wya=x"] {
+        let reply = lake.get(&format!("/v1/dashboards/counter/data{query}")).await;
+        check(&document, operation("/v1/dashboards/{name}/data", "get"), &reply, query);
+    }
+    let questions = json!({"queries": [
+        {"name": "all", "metric": "cases", "by": ["channel"], "grain": "month"},
+        {"metric": "casse"},
+        {"name": "typo", "metric": "cases", "where": "chanel = 'x'"},
+    ]});
+    for query in ["", "?provenance=full", "?provenance=none", "?explain=true"] {
+        let reply = lake.post(&format!("/v1/metrics{query}"), &questions).await;
+        assert_eq!(reply.json()["answers"][1]["status"], 404, "{}", reply.text());
+        check(&document, operation("/v1/metrics", "post"), &reply, query);
+    }
+    check(
+        &document,
+        operation("/v1/metrics", "post"),
+        &lake.post("/v1/metrics", &json!({"queries": []})).await,
+        "none",
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn real_replies_about_loads_have_the_shape_that_is_told() {
+    let lake = pushes::taking().await;
+    let document = document(&lake).await;
+    let operation = |path: &str| &document["paths"][path]["get"];
+    let sent = format!("{}\n{{\"case_id\": 9}}\n", pushes::ROW);
+    let pushed = pushes::send(&lake, Some("k"), "application/x-ndjson", &sent).await.json();
+    let pushed = pushed["run_id"].as_str().unwrap();
+    for (run, what) in [(pushed, "a push with a rejected row"), ("test-1", "a load"), ("none", "no load")] {
+        for part in ["", "/files", "/rejected"] {
+            let reply = lake.get(&format!("/v1/runs/{run}{part}")).await;
+            check(&document, operation(&format!("/v1/runs/{{id}}{part}")), &reply, &format!("{what}{part}"));
+        }
+    }
+    for query in ["provenance=full", "provenance=summary&by=channel", "provenance=none"] {
+        let reply = lake.get(&format!("/v1/metrics/cases?{query}")).await;
+        assert_eq!(reply.json()["provenance"].is_null(), query == "provenance=none");
+        check(&document, operation("/v1/metrics/{name}"), &reply, query);
+    }
+    // The first page, with one line of several.
+    let page = lake.get("/v1/metrics/cases/provenance?limit=1&where=channel%20is%20null&grain=month").await;
+    assert_eq!((page.status, page.json()["lines"].as_array().unwrap().len()), (StatusCode::OK, 1), "{}", page.text());
+    let origins = operation("/v1/metrics/{name}/provenance");
+    check(&document, origins, &page, "lines");
+    check(&document, origins, &lake.get("/v1/metrics/cases/provenance?limit=0").await, "no lines");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn real_replies_about_queries_have_the_shape_that_is_told() {
     let lake = Lake::open().await;
     let document = document(&lake).await;

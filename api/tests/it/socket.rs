@@ -215,17 +215,77 @@ async fn a_client_that_takes_nothing_loses_its_query() {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let request = format!("GET /v1/query?format=csv&sql={sql} HTTP/1.1\r\nhost: localhost\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    let outcome = async {
+    assert_eq!(outcome(&lake).await, QueryOutcome::Cancelled);
+    drop(stream);
+    server.stop().await;
+}
+
+/// How the first query that ends has ended.
+async fn outcome(lake: &Lake) -> QueryOutcome {
+    let ended = async {
         loop {
-            if let Some(record) = lake.records.0.lock().unwrap().last() {
+            if let Some(record) = lake.records.0.lock().unwrap().first() {
                 return record.outcome;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    assert_eq!(tokio::time::timeout(AT_MOST, outcome).await.unwrap(), QueryOutcome::Cancelled);
+    tokio::time::timeout(AT_MOST, ended).await.expect("the query is held for ever")
+}
+
+#[tokio::test]
+async fn a_stream_that_is_not_taken_loses_its_query_and_the_connection_goes_on() {
+    let lake = Lake::open().await;
+    let server = Server::limited(&lake, HttpLimits { send_timeout: SHORT, ..HttpLimits::default() }).await;
+    // Its windows hold a little of the reply, and are opened again only as far as the reply is read.
+    let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge();
+    let client = client.http2_initial_stream_window_size(64 << 10).build().unwrap();
+    let sql = encoded("SELECT repeat('x', 1000) AS a FROM generate_series(1, 100000)");
+    let unread = client.get(server.url(&format!("/v1/query?format=csv&sql={sql}"))).send().await.unwrap();
+    assert_eq!((unread.version(), unread.status().as_u16()), (reqwest::Version::HTTP_2, 200));
+    assert_eq!(outcome(&lake).await, QueryOutcome::Cancelled);
+    // Another stream of the same connection is not concerned.
+    let told = client.get(server.url("/metrics")).send().await.unwrap().text().await.unwrap();
+    assert!(told.contains("\nhttp_server_open_connections 1\n"), "{told}");
+    assert!(unread.bytes().await.is_err(), "whoever reads it now finds it cut");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_window_that_is_closed_from_the_beginning_holds_no_query() {
+    let lake = Lake::open().await;
+    let server = Server::limited(&lake, HttpLimits { send_timeout: SHORT, ..HttpLimits::default() }).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let path = format!("/v1/query?format=csv&sql={}", encoded("SELECT value FROM generate_series(1, 400000)"));
+    stream.write_all(&closed_window(&path)).await.unwrap();
+    assert_eq!(outcome(&lake).await, QueryOutcome::Cancelled);
     drop(stream);
     server.stop().await;
+}
+
+/// The opening of HTTP/2 by a client whose streams take no byte, and its first request.
+fn closed_window(path: &str) -> Vec<u8> {
+    fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+    }
+    // HPACK (RFC 7541): indexed fields of the static table, and literals whose name is in it and that are not Huffman coded.
+    let literal = |name: u8, value: &str| {
+        let length = u8::try_from(value.len()).unwrap();
+        assert!(length < 127, "a longer one has another form");
+        [&[name, length], value.as_bytes()].concat()
+    };
+    const METHOD_GET: u8 = 0x82;
+    const SCHEME_HTTP: u8 = 0x86;
+    let head = [vec![METHOD_GET, SCHEME_HTTP], literal(0x04, path), literal(0x01, "localhost")].concat();
+    let initial_window_size = [0, 4, 0, 0, 0, 0];
+    let (settings, headers, end_of_stream_and_headers) = (4, 1, 0x5);
+    [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+        frame(settings, 0, 0, &initial_window_size),
+        frame(headers, end_of_stream_and_headers, 1, &head),
+    ]
+    .concat()
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::json;
+use xiangyun_engine::query::{ClassLimits, SqlRequest};
+use xiangyun_engine::{Principal, PrincipalClass};
 
 use crate::auth::with_tokens;
 use crate::lake::{Lake, encoded};
@@ -129,6 +131,64 @@ async fn pushes_are_counted_by_table_and_outcome() {
     assert_eq!((pushes("loaded", table), pushes("unchanged", table), pushes("failed", "")), (1.0, 1.0, 1.0));
     let rows = |outcome: &str| told.sum("xiangyun_push_rows_total", &[("outcome", outcome), ("table", table)]);
     assert_eq!((rows("loaded"), rows("rejected"), rows("duplicate")), (1.0, 1.0, 0.0));
+}
+
+#[tokio::test]
+async fn it_is_told_how_often_the_memory_of_results_had_the_answer() {
+    let lake = Lake::open().await;
+    let uses = async || {
+        let told = read(&lake).await;
+        ["reply", "hit", "miss", "bypass"]
+            .map(|outcome| told.sum("xiangyun_result_cache_queries_total", &[("outcome", outcome)]))
+    };
+    assert_eq!(uses().await, [0.0; 4]);
+    let cases = format!("/v1/query?sql={}", encoded("SELECT case_id FROM approvals.cases"));
+    lake.get(&cases).await;
+    assert_eq!(uses().await, [0.0, 0.0, 1.0, 0.0]);
+    let again = lake.get(&cases).await;
+    assert_eq!((again.header("cache-status"), uses().await), ("xiangyun; hit", [1.0, 0.0, 1.0, 0.0]));
+    // In another form it is another reply of the same rows.
+    let rows = lake.get(&format!("{cases}&format=csv")).await;
+    assert_eq!((rows.header("cache-status"), uses().await), ("xiangyun; hit", [1.0, 1.0, 1.0, 0.0]));
+    lake.get(&format!("/v1/query?sql={}", encoded("SELECT now() AS at"))).await;
+    assert_eq!(uses().await, [1.0, 1.0, 1.0, 1.0]);
+    for _ in 0..2 {
+        lake.get("/v1/metrics/cases").await;
+    }
+    assert_eq!(uses().await, [2.0, 1.0, 2.0, 1.0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_that_run_and_wait_are_told_by_class() {
+    let one = ClassLimits { concurrent: 1, queued: 5, ..ClassLimits::NONE };
+    let lake = Lake::open().await.limited(|limits| limits.dashboard = one).await;
+    let load = async || {
+        let told = read(&lake).await;
+        ["dashboard", "operator"].map(|class| {
+            ["xiangyun_queries_running", "xiangyun_queries_queued"].map(|name| told.sum(name, &[("class", class)]))
+        })
+    };
+    assert_eq!(load().await, [[0.0, 0.0], [0.0, 0.0]]);
+    let ask = async |class| {
+        let principal = Principal::new("somebody", "*", class);
+        let asking = lake.state.engine.query_as(principal);
+        asking.sql(SqlRequest::new("SELECT case_id FROM approvals.cases")).await.unwrap()
+    };
+    let unread = ask(PrincipalClass::Dashboard).await;
+    let of_operator = ask(PrincipalClass::Operator).await;
+    assert_eq!(load().await, [[1.0, 0.0], [1.0, 0.0]]);
+    drop(of_operator);
+    let waiting = async {
+        drop(ask(PrincipalClass::Dashboard).await);
+    };
+    let watching = async {
+        while load().await != [[1.0, 1.0], [0.0, 0.0]] {
+            tokio::task::yield_now().await;
+        }
+        drop(unread);
+    };
+    tokio::join!(waiting, watching);
+    assert_eq!(load().await, [[0.0, 0.0], [0.0, 0.0]]);
 }
 
 #[tokio::test]

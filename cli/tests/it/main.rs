@@ -14,6 +14,7 @@ mod load;
 mod maintain;
 mod metric;
 mod quarantine;
+mod rollup;
 mod run;
 mod serve;
 mod sql;

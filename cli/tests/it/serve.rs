@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 use crate::support::Project;
 
 /// A server that does not outlive its test.
-struct Server(Child);
+pub(crate) struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -14,7 +14,7 @@ impl Drop for Server {
 }
 
 /// One request, answered to the end of the connection.
-fn get(address: &str, path: &str) -> String {
+pub(crate) fn get(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
@@ -45,7 +45,7 @@ fn a_server_that_is_told_to_end_writes_down_what_was_asked() {
 
 /// Starts a server; the scheme and address that it says, and its messages.
 #[cfg(unix)]
-fn start(project: &Project, settings: &[String]) -> (Server, String, impl Iterator<Item = String> + use<>) {
+pub(crate) fn start(project: &Project, settings: &[String]) -> (Server, String, impl Iterator<Item = String> + use<>) {
     let mut command = project.command(["serve", "--listen", "127.0.0.1:0"]);
     for setting in settings {
         command.args(["--set", setting]);
@@ -54,6 +54,15 @@ fn start(project: &Project, settings: &[String]) -> (Server, String, impl Iterat
     let mut told = BufReader::new(server.0.stderr.take().unwrap()).lines().map(Result::unwrap);
     let url = told.find_map(|line| line.split_once("listens on ").map(|(_, url)| url.to_owned())).unwrap();
     (server, url, told)
+}
+
+/// Tells the server to end, and waits until it has.
+#[cfg(unix)]
+pub(crate) fn end(mut server: Server, told: impl Iterator<Item = String>) {
+    signal(&server, "-TERM");
+    // Its messages are read to their end, so that it never waits for a reader.
+    told.for_each(drop);
+    assert!(server.0.wait().unwrap().success());
 }
 
 #[cfg(unix)]
@@ -72,16 +81,14 @@ fn the_access_log_and_the_rate_are_those_of_the_settings() {
         "limits.requests_per_second=1".into(),
         "limits.request_burst=7".into(),
     ];
-    let (mut server, url, told) = start(&project, &settings);
+    let (server, url, told) = start(&project, &settings);
     let address = url.strip_prefix("http://").unwrap();
     let answer = get(address, "/v1/query?sql=select+count(*)+as+n+from+permits.decisions");
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("ratelimit-limit: 7\r\n"), "{answer}");
     let counters = get(address, "/metrics");
     let counted = "xiangyun_query_duration_seconds_count{class=\"operator\",outcome=\"succeeded\",error_type=\"\"} 1\n";
     assert!(counters.contains(counted), "{counters}");
-    signal(&server, "-TERM");
-    told.for_each(drop);
-    assert!(server.0.wait().unwrap().success());
+    end(server, told);
     let lines = std::fs::read_to_string(log).unwrap();
     let line: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
     assert_eq!((&line["route"], &line["status"], &line["complete"]), (&"/v1/query".into(), &200.into(), &true.into()));
@@ -94,7 +101,7 @@ fn a_server_with_tls_outlives_a_hang_up_and_answers_nothing_in_the_clear() {
     let fixture = |name| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../api/tests/fixtures/tls").join(name);
     let settings = [("tls_certificate", "first.pem"), ("tls_key", "first.key")]
         .map(|(name, file)| format!("server.{name}={}", fixture(file).display()));
-    let (mut server, url, told) = start(&project, &settings);
+    let (server, url, told) = start(&project, &settings);
     let address = url.strip_prefix("https://").unwrap();
     let plain = || {
         let mut stream = TcpStream::connect(address).unwrap();
@@ -107,9 +114,7 @@ fn a_server_with_tls_outlives_a_hang_up_and_answers_nothing_in_the_clear() {
     (0..2).for_each(|_| plain());
     signal(&server, "-HUP");
     plain();
-    signal(&server, "-TERM");
-    told.for_each(drop);
-    assert!(server.0.wait().unwrap().success());
+    end(server, told);
 }
 
 #[test]

@@ -12,15 +12,32 @@ use crate::policy::PrincipalClass;
 
 /// The slots of all classes.
 #[derive(Debug)]
-pub(crate) struct Admission {
-    dashboard: Option<Gate>,
-    analyst: Option<Gate>,
+pub(crate) struct Admission([Class; 4]);
+
+/// How many queries of a class there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClassLoad {
+    /// The class.
+    pub class: PrincipalClass,
+    /// Queries whose operators work, or whose rows are fetched. What is answered from memory is not among them.
+    pub running: usize,
+    /// Queries that wait for a slot.
+    pub queued: usize,
 }
 
 /// The right to run; given back when dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Slot {
     _permit: Option<OwnedSemaphorePermit>,
+    _running: Option<Running>,
+}
+
+/// The queries of one class, and its slots where it has a limit.
+#[derive(Debug)]
+struct Class {
+    class: PrincipalClass,
+    running: Arc<AtomicUsize>,
+    gate: Option<Gate>,
 }
 
 #[derive(Debug)]
@@ -35,7 +52,17 @@ struct Gate {
 impl Admission {
     /// Slots as the limits say.
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { dashboard: Gate::new("dashboard", &limits.dashboard), analyst: Gate::new("analyst", &limits.analyst) }
+        let class = |class: PrincipalClass, limits: &ClassLimits| Class {
+            class,
+            running: Arc::default(),
+            gate: Gate::new(class.name(), limits),
+        };
+        Self([
+            class(PrincipalClass::Dashboard, &limits.dashboard),
+            class(PrincipalClass::Analyst, &limits.analyst),
+            class(PrincipalClass::Batch, &ClassLimits::NONE),
+            class(PrincipalClass::Operator, &ClassLimits::NONE),
+        ])
     }
 
     /// Waits for a slot, first come, first served.
@@ -43,15 +70,44 @@ impl Admission {
     /// # Errors
     /// [`QueryError::QueueFull`] where too many wait already.
     pub(crate) async fn enter(&self, class: PrincipalClass) -> Result<Slot, QueryError> {
-        let gate = match class {
-            PrincipalClass::Dashboard => &self.dashboard,
-            PrincipalClass::Analyst => &self.analyst,
-            PrincipalClass::Batch | PrincipalClass::Operator => &None,
+        let [dashboard, analyst, batch, operator] = &self.0;
+        let class = match class {
+            PrincipalClass::Dashboard => dashboard,
+            PrincipalClass::Analyst => analyst,
+            PrincipalClass::Batch => batch,
+            PrincipalClass::Operator => operator,
         };
-        match gate {
-            Some(gate) => gate.enter().await,
-            None => Ok(Slot::default()),
-        }
+        let permit = match &class.gate {
+            Some(gate) => gate.enter().await?,
+            None => None,
+        };
+        Ok(Slot { _permit: permit, _running: Some(Running::begin(&class.running)) })
+    }
+
+    /// How many queries of each class there are now.
+    pub(crate) fn load(&self) -> impl Iterator<Item = ClassLoad> {
+        self.0.iter().map(|class| ClassLoad {
+            class: class.class,
+            running: class.running.load(Ordering::Acquire),
+            queued: class.gate.as_ref().map_or(0, |gate| gate.waiting.load(Ordering::Acquire)),
+        })
+    }
+}
+
+/// One query among those of its class that run.
+#[derive(Debug)]
+struct Running(Arc<AtomicUsize>);
+
+impl Running {
+    fn begin(running: &Arc<AtomicUsize>) -> Self {
+        running.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(running))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -67,15 +123,14 @@ impl Gate {
         })
     }
 
-    async fn enter(&self) -> Result<Slot, QueryError> {
+    async fn enter(&self) -> Result<Option<OwnedSemaphorePermit>, QueryError> {
         if let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {
-            return Ok(Slot { _permit: Some(permit) });
+            return Ok(Some(permit));
         }
         // Left however the waiting ends: a caller may go away.
         let _place = Place::take(self)?;
         // It is never closed.
-        let permit = Arc::clone(&self.slots).acquire_owned().await.ok();
-        Ok(Slot { _permit: permit })
+        Ok(Arc::clone(&self.slots).acquire_owned().await.ok())
     }
 }
 
@@ -128,5 +183,23 @@ mod tests {
         assert!(waiting.as_mut().now_or_never().is_none());
         drop(running);
         waiting.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn queries_of_every_class_are_counted_while_they_run_or_wait() {
+        let one = ClassLimits { concurrent: 1, queued: 1, ..ClassLimits::NONE };
+        let admission = Admission::new(&Limits { dashboard: one, ..Limits::default() });
+        let load = || admission.load().map(|load| (load.class.name(), load.running, load.queued)).collect::<Vec<_>>();
+        let running = admission.enter(PrincipalClass::Dashboard).await.unwrap();
+        let mut waiting = Box::pin(admission.enter(PrincipalClass::Dashboard));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        admission.enter(PrincipalClass::Dashboard).await.unwrap_err();
+        let unbounded = admission.enter(PrincipalClass::Operator).await.unwrap();
+        assert_eq!(load(), [("dashboard", 1, 1), ("analyst", 0, 0), ("batch", 0, 0), ("operator", 1, 0)]);
+        drop((running, unbounded));
+        let running = waiting.await.unwrap();
+        assert_eq!(load(), [("dashboard", 1, 0), ("analyst", 0, 0), ("batch", 0, 0), ("operator", 0, 0)]);
+        drop(running);
+        assert_eq!(load()[0], ("dashboard", 0, 0));
     }
 }

@@ -12,6 +12,7 @@ use futures::StreamExt;
 
 use super::context::QueryContext;
 use super::dashboards::{names_fault, planned_question, with_nearest};
+use super::named::named;
 use super::provenance::{Depth, TableProvenance};
 use super::result::TableVersion;
 use super::scope::{Pins, Resolver};
@@ -22,7 +23,7 @@ use crate::catalog::tables_under;
 use crate::dashboard::{Range, RangeEnd};
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{self, Principal};
-use crate::project::{Diagnostics, nearest};
+use crate::project::{Diagnostics, Project};
 use crate::semantic::{MetricAnswer, MetricColumnRole, MetricQuery, MetricSummary, Models, Periods, TimeGrain};
 
 /// Rows of one alert's answer: groups times periods.
@@ -35,10 +36,7 @@ const LOOK_AROUND: u32 = 12;
 impl QueryContext {
     /// The alerts on metrics that this principal may ask, in the order of their names.
     pub fn alerts(&self) -> Vec<&AlertDef> {
-        let mut alerts: Vec<_> = self.engine().project().alerts.iter().map(|document| document.def.as_ref()).collect();
-        alerts.retain(|alert| self.tables_read(&question(alert, (None, None))).is_ok());
-        alerts.sort_by(|a, b| a.name.cmp(&b.name));
-        alerts
+        alerts_seen(self.engine().project(), self.engine().models(), self.principal())
     }
 
     /// The alert called `name`.
@@ -46,15 +44,7 @@ impl QueryContext {
     /// # Errors
     /// `NotFound`, with the nearest name, for one that there is not or on a metric that this principal may not ask.
     pub fn alert(&self, name: &str) -> Result<&AlertDef> {
-        let alerts = self.alerts();
-        let found = alerts.iter().copied().find(|alert| alert.name == name);
-        found.ok_or_else(|| {
-            let error = Error::new(ErrorKind::NotFound, format!("there is no alert `{name}`"));
-            match nearest(name, alerts.iter().map(|alert| alert.name.as_str())) {
-                Some(known) => error.with_hint(format!("did you mean `{known}`?")),
-                None => error,
-            }
-        })
+        named("alert", name, self.alerts(), |alert| &alert.name)
     }
 
     /// What is known of `alert`; none where it was never evaluated. The figures in it were asked by the platform itself: who
@@ -63,13 +53,7 @@ impl QueryContext {
     /// # Errors
     /// Where the store cannot be read.
     pub async fn alert_state(&self, alert: &AlertDef) -> Result<Option<AlertState>> {
-        let stored = StoredAlert::load(self.engine().storage(), &alert.name).await?;
-        let mut state = stored.state;
-        if policy::scope(self.principal()) != policy::scope(&Principal::system()) {
-            state.groups.clear();
-            state.history.iter_mut().for_each(|event| (event.group, event.finding) = (None, None));
-        }
-        Ok(state.evaluated_at.is_some().then_some(state))
+        Ok(StoredAlert::load(self.engine().storage(), &alert.name).await?.told_to(self.principal()))
     }
 
     /// How fresh the tables are that `alert` is judged over.
@@ -220,6 +204,18 @@ impl QueryContext {
         let today = self.engine().clock().today();
         self.engine().reference().calendar.working_days_between(day.min(today), today).map_err(untold)
     }
+}
+
+/// The alerts on metrics that `principal` may ask, in the order of their names.
+pub(super) fn alerts_seen<'p>(project: &'p Project, models: &Models, principal: &Principal) -> Vec<&'p AlertDef> {
+    let asks = |alert: &AlertDef| {
+        let read = models.tables_for(&question(alert, (None, None)));
+        read.is_ok_and(|tables| tables.iter().all(|table| policy::sees(principal, table)))
+    };
+    let mut alerts: Vec<_> = project.alerts.iter().map(|document| document.def.as_ref()).collect();
+    alerts.retain(|alert| asks(alert));
+    alerts.sort_by(|a, b| a.name.cmp(&b.name));
+    alerts
 }
 
 /// First and last day of a question, both inclusive and either of them open.

@@ -7,8 +7,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::execution::context::SessionState;
 
 use super::error::QueryError;
-use super::request::AsOf;
-use super::scope::{Data, Resolver, Scope};
+use super::scope::{Resolver, Scope};
 use crate::catalog::{TableName, ViewDef};
 use crate::error::{Classify, Error, SqlPosition};
 use crate::policy::Principal;
@@ -22,7 +21,7 @@ pub(crate) async fn plan_views(
     diagnostics: &mut Diagnostics,
 ) -> HashMap<TableName, SchemaRef> {
     let principal = Principal::system();
-    let resolver = Resolver { project, principal: &principal, data: Data::Contracts, as_of: &AsOf::Now, state };
+    let resolver = Resolver::of_contracts(project, &principal, state);
     let mut columns = HashMap::new();
     for view in &project.views {
         let name = &view.def.name;

@@ -169,7 +169,8 @@ impl QueryContext {
 
     pub(super) fn resolver<'a>(&'a self, state: &'a SessionState, as_of: &'a AsOf) -> Resolver<'a> {
         let data = Data::Lake(self.engine.catalog());
-        Resolver { project: self.engine.project(), principal: &self.principal, data, as_of, state }
+        let models = Some(self.engine.models());
+        Resolver { project: self.engine.project(), principal: &self.principal, data, as_of, state, models }
     }
 
     pub(super) fn ticket(&self, statement: String, query_id: Option<Uuid>, max_rows: Option<usize>) -> Result<Ticket> {

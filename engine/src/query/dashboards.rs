@@ -10,6 +10,7 @@ use futures::StreamExt;
 
 use super::context::QueryContext;
 use super::metrics::scan;
+use super::named::named;
 use super::scope::{Pins, Resolver, Scope};
 use crate::dashboard::{DashboardDef, FilterDef, Range, RangeEnd, TileDef, condition};
 use crate::error::{Error, ErrorKind, Result};
@@ -49,15 +50,7 @@ impl QueryContext {
     /// # Errors
     /// `NotFound`, with the nearest name.
     pub fn dashboard(&self, name: &str) -> Result<&DashboardDef> {
-        let dashboards = self.dashboards();
-        let found = dashboards.iter().copied().find(|dashboard| dashboard.name == name);
-        found.ok_or_else(|| {
-            let error = Error::new(ErrorKind::NotFound, format!("there is no dashboard `{name}`"));
-            match nearest(name, dashboards.iter().map(|dashboard| dashboard.name.as_str())) {
-                Some(known) => error.with_hint(format!("did you mean `{known}`?")),
-                None => error,
-            }
-        })
+        named("dashboard", name, self.dashboards(), |dashboard| &dashboard.name)
     }
 
     /// The questions of the tiles of `dashboard` under `choices`, in their order. `pins` hold the tables of its metrics.

@@ -9,8 +9,7 @@ use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use super::check::plan_views;
 use super::context::QueryContext;
 use super::prepared::Prepared;
-use super::request::AsOf;
-use super::scope::{Data, Pins, Resolver, Scope, reference};
+use super::scope::{Pins, Resolver, Scope, reference};
 use super::translate::from_datafusion;
 use crate::catalog::TableName;
 use crate::error::{Error, ErrorKind, Result};
@@ -36,7 +35,7 @@ pub(crate) async fn compile(project: &Project, state: &SessionState, diagnostics
         shapes.insert(table.def.name.clone(), shape);
     }
     let principal = Principal::system();
-    let resolver = Resolver { project, principal: &principal, data: Data::Contracts, as_of: &AsOf::Now, state };
+    let resolver = Resolver::of_contracts(project, &principal, state);
     for (name, schema) in plan_views(project, state, diagnostics).await {
         let mut scope = Scope::default();
         // A view that planned resolves.
@@ -61,7 +60,7 @@ pub(crate) async fn check_uses(
     diagnostics: &mut Diagnostics,
 ) {
     let principal = Principal::system();
-    let resolver = Resolver { project, principal: &principal, data: Data::Contracts, as_of: &AsOf::Now, state };
+    let resolver = Resolver::of_contracts(project, &principal, state);
     super::dashboards::check_dashboards(models, resolver, today, diagnostics).await;
     super::alerts::check_alerts(models, resolver, today, diagnostics).await;
 }

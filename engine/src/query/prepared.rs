@@ -68,17 +68,21 @@ impl Prepared {
     pub async fn run(self) -> Result<QueryResult> {
         let Self { engine, state, plan, tables, ticket, lane, key, .. } = self;
         let cache = engine.cache();
+        let uses = |used| {
+            ticket.uses(used);
+            engine.cache_uses().count(used);
+        };
         let Some(key) = key.filter(|_| cache.is_on()) else {
-            ticket.uses(CacheUse::Bypass);
+            uses(CacheUse::Bypass);
             return run(&engine, &state, plan, tables, ticket, lane).await;
         };
         if let Some(cached) = cache.get(&key) {
             let status = Arc::new(QueryStatus::default());
             let rows = cached.replay(&status);
-            ticket.uses(CacheUse::Hit);
+            uses(CacheUse::Hit);
             return Ok(replayed(ticket, Arc::clone(&cached.schema), tables, status, rows));
         }
-        ticket.uses(CacheUse::Miss);
+        uses(CacheUse::Miss);
         let mut result = run(&engine, &state, plan, tables, ticket, lane).await?;
         let rows = std::mem::replace(&mut result.batches, futures::stream::empty().boxed());
         let (schema, status) = (Arc::clone(&result.schema), Arc::clone(&result.status));

@@ -6,6 +6,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use futures::future::join_all;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -123,10 +124,9 @@ impl QueryContext {
         if !kept.reached.iter().all(|name| policy::sees(self.principal(), name)) {
             return None;
         }
-        for table in &kept.tables {
-            if !engine.catalog().is_newest(&table.name, table.version).await {
-                return None;
-            }
+        let newest = kept.tables.iter().map(|table| engine.catalog().is_newest(&table.name, table.version));
+        if join_all(newest).await.contains(&false) {
+            return None;
         }
         // A query that may not be begun is refused where it is planned, with the reason.
         let mut ticket = self.ticket(question.statement.clone(), None, None).ok()?;

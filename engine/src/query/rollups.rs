@@ -17,13 +17,13 @@ use futures::StreamExt;
 
 use super::context::QueryContext;
 use super::lanes::Lane;
+use super::named::named;
 use super::request::{AsOf, SqlRequest};
 use super::result::{QueryResult, TableVersion};
 use super::scope::{Data, Pins, Resolver, Scope, reference};
 use super::translate::from_datafusion;
 use crate::catalog::{PinnedRollup, PinnedTable, Since, SourceVersion, Stand, TableName};
 use crate::error::{Error, ErrorKind, Result};
-use crate::project::nearest;
 use crate::semantic::{AskedQuestion, MetricQuery, RollupAdvice, RollupSummary, RollupTable};
 
 /// Files of a rollup from which on its parts are merged: each commit of the source adds one.
@@ -143,13 +143,7 @@ impl QueryContext {
     /// # Errors
     /// `NotFound`, with the nearest name.
     pub fn rollup(&self, name: &str) -> Result<RollupSummary> {
-        self.engine().models().rollup(name).ok_or_else(|| {
-            let error = Error::new(ErrorKind::NotFound, format!("there is no rollup `{name}`"));
-            match nearest(name, self.declared_rollups().iter().map(|rollup| rollup.name.as_str())) {
-                Some(known) => error.with_hint(format!("did you mean `{known}`?")),
-                None => error,
-            }
-        })
+        named("rollup", name, self.declared_rollups(), |rollup| &rollup.name)
     }
 
     /// What the rollup `name` has to keep so that it stands for the newest versions of its tables: rows of what was added

@@ -15,6 +15,7 @@ use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::{ShowStatementIn, Statement};
 use indexmap::IndexMap;
 
+use super::alerts::alerts_seen;
 use super::error::QueryError;
 use super::information_schema::{self, INFORMATION_SCHEMA};
 use super::planner::{self, Sources, local};
@@ -27,7 +28,7 @@ use crate::catalog::{Catalog, PinnedTable, TableName, with_provenance};
 use crate::error::ErrorKind;
 use crate::policy::{self, Principal};
 use crate::project::{Project, nearest};
-use crate::semantic::RollupTable;
+use crate::semantic::{Models, RollupTable};
 
 type Result<T, E = QueryError> = std::result::Result<T, E>;
 
@@ -116,6 +117,8 @@ pub(crate) struct Resolver<'a> {
     pub(crate) data: Data<'a>,
     pub(crate) as_of: &'a AsOf,
     pub(crate) state: &'a SessionState,
+    /// The project's metrics; none where they are not compiled yet. Contracts need none.
+    pub(crate) models: Option<&'a Models>,
 }
 
 /// The tables of one query, pinned.
@@ -163,6 +166,13 @@ impl Scope {
 /// The name as the planner knows it.
 pub(crate) fn reference(name: &TableName) -> TableReference {
     TableReference::partial(name.schema(), name.table())
+}
+
+impl<'a> Resolver<'a> {
+    /// Over the contracts alone.
+    pub(crate) fn of_contracts(project: &'a Project, principal: &'a Principal, state: &'a SessionState) -> Self {
+        Self { project, principal, data: Data::Contracts, as_of: &AsOf::Now, state, models: None }
+    }
 }
 
 impl Resolver<'_> {
@@ -231,8 +241,8 @@ impl Resolver<'_> {
         scope.is_pinned &= reached.system.is_empty() && !reached.information_schema;
         for table in &reached.system {
             let provider: Arc<dyn TableProvider> = match self.data {
-                Data::Lake(catalog) => catalog.system_table(*table, self.principal).await?,
-                Data::Pinned(pins) => pins.catalog.system_table(*table, self.principal).await?,
+                Data::Lake(catalog) => self.system_table(catalog, *table).await?,
+                Data::Pinned(pins) => self.system_table(&pins.catalog, *table).await?,
                 Data::Contracts => Arc::new(EmptyTable::new(table.schema())),
             };
             let name = TableReference::partial(SYSTEM_SCHEMA, table.name());
@@ -258,6 +268,14 @@ impl Resolver<'_> {
             }
         }
         Ok(())
+    }
+
+    async fn system_table(&self, catalog: &Catalog, table: SystemTable) -> Result<Arc<dyn TableProvider>> {
+        let alerts = match (table, self.models) {
+            (SystemTable::Alerts, Some(models)) => alerts_seen(self.project, models, self.principal),
+            _ => Vec::new(),
+        };
+        Ok(catalog.system_table(table, self.principal, &alerts).await?)
     }
 
     /// Every table and view the principal may see, system tables included.

@@ -1,12 +1,9 @@
 //! Alerts: evaluated after loads, by one process, and told once to a real receiver.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 use xiangyun_engine::Engine;
 use xiangyun_engine::project::{Diagnostics, Project};
 use xiangyun_ingest::Declarations;
@@ -14,6 +11,7 @@ use xiangyun_ingest::alert::{AlertOptions, Alerts};
 use xiangyun_ingest::observe::Outbox;
 
 use crate::clock::SetClock;
+use crate::receiver::Receiver;
 use crate::workspace::Lake;
 
 const TABLE: &str = r#"version = 1
@@ -60,54 +58,8 @@ fn alert(name: &str, rest: &str) -> String {
     )
 }
 
-/// An endpoint on a free port that keeps what it takes. It answers with `statuses` in turn and with 204 after them.
-struct Receiver {
-    url: String,
-    taken: Arc<Mutex<Vec<Value>>>,
-    heads: Arc<Mutex<Vec<String>>>,
-}
-
-impl Receiver {
-    async fn start(statuses: &[&'static str]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/in", listener.local_addr().unwrap());
-        let (taken, heads) = (Arc::<Mutex<Vec<Value>>>::default(), Arc::<Mutex<Vec<String>>>::default());
-        let mut statuses: VecDeque<&str> = statuses.iter().copied().collect();
-        let (all, all_heads) = (Arc::clone(&taken), Arc::clone(&heads));
-        tokio::spawn(async move {
-            loop {
-                let (mut socket, _) = listener.accept().await.unwrap();
-                let (mut bytes, mut piece) = (Vec::new(), [0; 4096]);
-                let (head, body) = loop {
-                    let read = socket.read(&mut piece).await.unwrap();
-                    bytes.extend_from_slice(&piece[..read]);
-                    let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-                    let head = String::from_utf8(bytes[..end].to_vec()).unwrap().to_ascii_lowercase();
-                    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
-                    if bytes.len() - end - 4 == length.parse::<usize>().unwrap() {
-                        break (head, bytes[end + 4..].to_vec());
-                    }
-                };
-                let status = statuses.pop_front().unwrap_or("204 No Content");
-                if status.starts_with('2') {
-                    all.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
-                    all_heads.lock().unwrap().push(head);
-                }
-                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-                socket.write_all(answer.as_bytes()).await.unwrap();
-            }
-        });
-        Self { url, taken, heads }
-    }
-
-    fn outbox(&self) -> Outbox {
-        Outbox::open(&self.url, None).unwrap()
-    }
-
-    /// What was taken since this was asked last.
-    fn take(&self) -> Vec<Value> {
-        std::mem::take(&mut self.taken.lock().unwrap())
-    }
+fn outbox(hook: &Receiver) -> Outbox {
+    Outbox::open(&hook.url, None).unwrap()
 }
 
 /// Each notice as its event and its groups with their figures.
@@ -157,7 +109,7 @@ async fn a_group_is_told_of_when_it_begins_and_ends_and_not_again_after_a_restar
     let rule = "by = [\"shop\"]\nrule = { kind = \"threshold\", below = 10 }\nseverity = \"critical\"";
     let lake = lake(&[("low", rule)], "day,shop,amount\n2024-05-06,a,5\n2024-05-06,b,20\n", clock.clone()).await;
     let hook = Receiver::start(&[]).await;
-    let alerts = watching(&lake, Some(hook.outbox()));
+    let alerts = watching(&lake, Some(outbox(&hook)));
     // Nothing was loaded yet: nothing can be told, and that is no failure.
     assert_eq!(look(&alerts).await, [] as [String; 0]);
     lake.load("sales").await.unwrap();
@@ -174,7 +126,7 @@ async fn a_group_is_told_of_when_it_begins_and_ends_and_not_again_after_a_restar
     assert!(notice["tables"][0]["data_committed_at"].is_string());
     assert!(notice["notice_id"].as_str().is_some());
     // Nothing new: nothing is told, by this process, by one that begins anew, or by both at once.
-    let other = watching(&lake, Some(hook.outbox()));
+    let other = watching(&lake, Some(outbox(&hook)));
     let both = tokio::join!(look(&alerts), look(&other));
     assert_eq!((both, hook.take().len()), ((Vec::new(), Vec::new()), 0));
     lake.write("sales.csv", b"day,shop,amount\n2024-05-06,a,6\n2024-05-06,b,20\n");
@@ -190,6 +142,44 @@ async fn a_group_is_told_of_when_it_begins_and_ends_and_not_again_after_a_restar
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn alerts_are_a_table_with_a_row_for_each_group() {
+    let clock = SetClock::at("2024-05-08T12:00:00+08:00");
+    let alerts = [
+        ("high", "rule = { kind = \"threshold\", above = 100 }\nseverity = \"critical\""),
+        ("low", "by = [\"shop\"]\nrule = { kind = \"threshold\", below = 10 }"),
+    ];
+    let lake = lake(&alerts, "day,shop,amount\n2024-05-06,a,5\n2024-05-06,b,20\n", clock.clone()).await;
+    let rows = async || {
+        let asked = "select alert, metric, rule, bounds_en, severity, status, cast(evaluated_at as varchar), tables, waiting, \
+                     group_values, group_status, cast(since as varchar), value, in_succession \
+                     from system.alerts order by alert, group_values";
+        lake.sql(asked).await.iter().map(|row| row.join("|")).collect::<Vec<_>>()
+    };
+    let never = [
+        "high|sales|threshold|above 100|critical|never||[]|0|||||",
+        "low|sales|threshold|below 10|warning|never||[]|0|||||",
+    ];
+    assert_eq!(rows().await, never);
+    lake.load("sales").await.unwrap();
+    // Nobody takes the notice: it waits.
+    let hook = Receiver::start(&["400 Bad Request"]).await;
+    look(&watching(&lake, Some(outbox(&hook)))).await;
+    let tables = r#"[{"table":"trade.sales","version":0}]"#;
+    let at = "2024-05-08T04:00:00Z";
+    let expected = [
+        format!("high|sales|threshold|above 100|critical|ok|{at}|{tables}|0|{{}}|ok||25|0"),
+        format!("low|sales|threshold|below 10|warning|firing|{at}|{tables}|1|{{\"shop\":\"a\"}}|firing|{at}|5|1"),
+        format!("low|sales|threshold|below 10|warning|firing|{at}|{tables}|1|{{\"shop\":\"b\"}}|ok||20|0"),
+    ];
+    assert_eq!(rows().await, expected);
+    // It stands beside the tables of data, and says what is out of bounds where those are asked.
+    let joined = "select s.table_name, count(*) from system.alerts a join system.tables s \
+                  on strpos(a.tables, s.schema_name || '.' || s.table_name) > 0 where a.group_status = 'firing' \
+                  group by s.table_name";
+    assert_eq!(lake.sql(joined).await, [["sales", "1"]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_notice_that_is_not_taken_waits_in_the_lake_and_one_is_repeated_after_its_hours() {
     let clock = SetClock::at("2024-05-08T12:00:00+08:00");
     let rule = "rule = { kind = \"threshold\", above = 3 }\nrepeat_hours = 24";
@@ -197,7 +187,7 @@ async fn a_notice_that_is_not_taken_waits_in_the_lake_and_one_is_repeated_after_
     lake.load("sales").await.unwrap();
     // Refused: it is not tried again at once, and the endpoint is left alone for a while.
     let hook = Receiver::start(&["400 Bad Request"]).await;
-    let alerts = watching(&lake, Some(hook.outbox()));
+    let alerts = watching(&lake, Some(outbox(&hook)));
     assert_eq!(look(&alerts).await, ["high +1 -0"]);
     assert_eq!(look(&alerts).await, [] as [String; 0]);
     assert_eq!(hook.take().len(), 0);
@@ -208,7 +198,7 @@ async fn a_notice_that_is_not_taken_waits_in_the_lake_and_one_is_repeated_after_
     };
     let id = waiting().await[0]["notice_id"].clone();
     // Another process, or this one later, sends what waits.
-    let other = watching(&lake, Some(hook.outbox()));
+    let other = watching(&lake, Some(outbox(&hook)));
     assert_eq!(look(&other).await, [] as [String; 0]);
     let sent = hook.take();
     assert_eq!((short(&sent), &sent[0]["notice_id"]), (vec!["alert.firing: - 5".to_owned()], &id));
@@ -233,7 +223,7 @@ async fn changes_and_missing_periods_are_found_by_the_calendar() {
     let csv = "day,shop,amount\n2024-05-06,a,8\n2024-05-07,a,4\n2024-05-06,b,8\n2024-05-07,b,3\n";
     let lake = lake(&alerts, csv, clock.clone()).await;
     let hook = Receiver::start(&[]).await;
-    let alerts = watching(&lake, Some(hook.outbox()));
+    let alerts = watching(&lake, Some(outbox(&hook)));
     let sorted = |mut notices: Vec<Value>| {
         notices.sort_by_key(|notice| notice["alert"]["name"].as_str().unwrap().to_owned());
         notices
@@ -288,7 +278,7 @@ async fn what_cannot_be_evaluated_is_told_once() {
     let lake = lake(&[("old", rule)], "day,shop,amount\n2098-05-06,a,1\n", clock.clone()).await;
     lake.load("sales").await.unwrap();
     let hook = Receiver::start(&[]).await;
-    let alerts = watching(&lake, Some(hook.outbox()));
+    let alerts = watching(&lake, Some(outbox(&hook)));
     let told = look(&alerts).await;
     assert!(told.len() == 1 && told[0].contains("calendar_missing: "), "{told:?}");
     let notices = hook.take();
@@ -323,8 +313,9 @@ async fn a_connection_takes_notices_with_its_secret() {
     .await;
     lake.load("sales").await.unwrap();
     look(&watching(&lake, None)).await;
-    assert_eq!(short(&hook.take()), ["alert.firing: - 5"]);
-    assert!(hook.heads.lock().unwrap()[0].contains("\r\nx-key: geheim"));
+    let taken = hook.take_whole();
+    assert_eq!((taken.len(), short(std::slice::from_ref(&taken[0].body))), (1, vec!["alert.firing: - 5".to_owned()]));
+    assert!(taken[0].head.contains("\r\nx-key: geheim"), "{}", taken[0].head);
 }
 
 #[tokio::test]

@@ -374,7 +374,7 @@ async fn runs_and_quarantine_follow_the_data_commits(storage: &Storage) {
     let catalog = catalog(storage).await;
     let session = async |table| {
         let session = session(&catalog, &TableName::try_new("watched", "people").unwrap()).await;
-        session.register_table("s", catalog.system_table(table, &Principal::system()).await.unwrap()).unwrap();
+        session.register_table("s", catalog.system_table(table, &Principal::system(), &[]).await.unwrap()).unwrap();
         session
     };
     let runs = session(SystemTable::Runs).await;

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 use xiangyun_engine::project::{Diagnostics, Project};
 use xiangyun_ingest::Declarations;
 use xiangyun_ingest::jobs::{JobOptions, JobOutcome, Jobs, Reason};
 use xiangyun_ingest::observe::{FailureWebhook, OpenLineage, Outbox};
 
 use crate::clock::SetClock;
+use crate::receiver::Receiver;
 use crate::workspace::Lake;
 
 const TABLE: &str = r#"version = 1
@@ -150,34 +149,6 @@ async fn each_time_is_run_for_once_by_whichever_process_and_missed_ones_are_made
     assert_eq!(one.plan().await.unwrap()[0].next.unwrap().to_rfc3339(), "2024-10-09T22:00:00+00:00");
 }
 
-/// Takes requests until it has seen `count`; each body as JSON with its `Authorization`.
-async fn receive(listener: TcpListener, count: usize, refuse_first: bool) -> Vec<(String, serde_json::Value)> {
-    let (mut received, mut refused) = (Vec::new(), !refuse_first);
-    while received.len() < count {
-        let (mut socket, _) = listener.accept().await.unwrap();
-        let (mut bytes, mut piece) = (Vec::new(), [0; 4096]);
-        let (head, body) = loop {
-            let read = socket.read(&mut piece).await.unwrap();
-            bytes.extend_from_slice(&piece[..read]);
-            let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-            let head = String::from_utf8(bytes[..end].to_vec()).unwrap().to_ascii_lowercase();
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
-            if bytes.len() - end - 4 == length.parse::<usize>().unwrap() {
-                break (head, bytes[end + 4..].to_vec());
-            }
-        };
-        let status = if refused { "204 No Content" } else { "503 Service Unavailable" };
-        let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-        socket.write_all(answer.as_bytes()).await.unwrap();
-        if refused {
-            let token = head.lines().find_map(|line| line.strip_prefix("authorization: ")).unwrap_or_default();
-            received.push((token.to_owned(), serde_json::from_slice(&body).unwrap()));
-        }
-        refused = true;
-    }
-    received
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_run_is_told_to_the_webhook_and_every_run_to_the_lineage_server() {
     let landed = table("landed");
@@ -187,18 +158,16 @@ async fn a_failed_run_is_told_to_the_webhook_and_every_run_to_the_lineage_server
         ("data.csv", b"id\n1\n"),
     ])
     .await;
-    let (hook, lineage) =
-        (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
-    let url = |listener: &TcpListener| format!("http://{}/in", listener.local_addr().unwrap());
+    // The first notice is refused once, and sent again.
+    let (hook, lineage) = (Receiver::start(&["503 Service Unavailable"]).await, Receiver::start(&[]).await);
     let token = xiangyun_ingest::connection::SecretText::new("geheim".into());
     let (to_hook, to_lineage) =
-        (Outbox::open(&url(&hook), Some(&token)).unwrap(), Outbox::open(&url(&lineage), None).unwrap());
+        (Outbox::open(&hook.url, Some(&token)).unwrap(), Outbox::open(&lineage.url, None).unwrap());
     let storage = lake.ingest.engine().storage();
     let ingest = lake.ingest.clone().observed_by(vec![
         Arc::new(FailureWebhook::new(to_hook.clone())),
         Arc::new(OpenLineage::new(to_lineage.clone(), storage)),
     ]);
-    let (hook, lineage) = (tokio::spawn(receive(hook, 1, true)), tokio::spawn(receive(lineage, 4, false)));
     let options = xiangyun_ingest::LoadOptions::default();
     let load = || ingest.load("daily", &options, Arc::new(xiangyun_ingest::progress::Silent));
     load().await.unwrap_err();
@@ -206,17 +175,18 @@ async fn a_failed_run_is_told_to_the_webhook_and_every_run_to_the_lineage_server
     load().await.unwrap();
     to_hook.close(Duration::from_secs(20)).await;
     to_lineage.close(Duration::from_secs(20)).await;
-    let (hook, lineage) = (hook.await.unwrap(), lineage.await.unwrap());
-    let (token, message) = &hook[0];
-    assert_eq!((token.as_str(), message["event"].as_str()), ("bearer geheim", Some("run.failed")));
+    let (hook, lineage) = (hook.take_whole(), lineage.take());
+    let message = &hook[0].body;
+    assert!(hook[0].head.contains("\r\nauthorization: bearer geheim"), "{}", hook[0].head);
+    assert_eq!((hook.len(), message["event"].as_str()), (1, Some("run.failed")));
     assert!(message["run"]["error"].as_str().unwrap().contains("no column `name`"), "{message}");
-    let kinds: Vec<_> = lineage.iter().map(|(_, event)| event["eventType"].as_str().unwrap()).collect();
+    let kinds: Vec<_> = lineage.iter().map(|event| event["eventType"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["START", "FAIL", "START", "COMPLETE"]);
-    let done = &lineage[3].1;
+    let done = &lineage[3];
     assert_eq!(done["inputs"][0]["name"], "data.csv");
     assert_eq!(done["outputs"][0]["name"], "trade.landed");
     assert_eq!(done["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"], 1);
-    assert_eq!(lineage[2].1["run"]["runId"], done["run"]["runId"]);
+    assert_eq!(lineage[2]["run"]["runId"], done["run"]["runId"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -313,9 +283,8 @@ async fn a_table_that_is_overdue_is_recorded_and_told_of_once_although_nothing_i
     )
     .await;
     lake.load("late").await.unwrap();
-    let hook = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let to_hook = Outbox::open(&format!("http://{}/in", hook.local_addr().unwrap()), None).unwrap();
-    let hook = tokio::spawn(receive(hook, 2, true));
+    let hook = Receiver::start(&["503 Service Unavailable"]).await;
+    let to_hook = Outbox::open(&hook.url, None).unwrap();
     let ingest = lake.ingest.clone().observed_by(vec![Arc::new(FailureWebhook::new(to_hook.clone()))]);
     let jobs = Jobs::try_new(ingest.clone(), JobOptions::default()).unwrap();
     assert!(!jobs.is_empty(), "no pipeline is scheduled, and yet there is something to look at");
@@ -343,10 +312,10 @@ async fn a_table_that_is_overdue_is_recorded_and_told_of_once_although_nothing_i
     let told = run_due(&jobs).await;
     assert!(told.len() == 1 && told[0].starts_with("_freshness: calendar_missing: "), "{told:?}");
     to_hook.close(Duration::from_secs(20)).await;
-    let hook = hook.await.unwrap();
-    let events: Vec<_> = hook.iter().map(|(_, message)| message["event"].as_str().unwrap()).collect();
+    let told = hook.take();
+    let events: Vec<_> = told.iter().map(|message| message["event"].as_str().unwrap()).collect();
     assert_eq!(events, ["table.overdue", "table.overdue"]);
-    assert_eq!(hook[0].1["run"]["error"], message);
+    assert_eq!(told[0]["run"]["error"], message);
     let runs = "select table_name, status, trigger from system.runs where pipeline = '_freshness' order by started_at";
     assert_eq!(lake.sql(runs).await, [["trade.days", "failed", "freshness"], ["trade.days", "failed", "freshness"]]);
 }

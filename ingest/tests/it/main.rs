@@ -37,6 +37,7 @@ mod push;
 mod quarantine;
 mod query_log;
 mod read_once;
+mod receiver;
 mod redo;
 mod rollups;
 mod roundtrip;

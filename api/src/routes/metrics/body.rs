@@ -16,7 +16,7 @@ use super::entry::{Asked, MAX_ENTRY_ROWS, answer_all};
 use super::{flag, invalid};
 use crate::auth::Caller;
 use crate::error::ApiError;
-use crate::openapi::{Body, DepthParams, ExplainParams, JsonRowsParams, Reading, Store, Usual};
+use crate::openapi::{Body, DepthParams, ExplainParams, JsonRowsParams, MetricAnswers, Reading, Store, Usual};
 use crate::params::Params;
 use crate::reply::ReplyFormat;
 use crate::state::Shared;
@@ -106,7 +106,7 @@ impl Names {
         JsonRowsParams,
     ),
     request_body = QueriesBody,
-    responses((status = 200, description = "The answers in the order of the questions, each with its status", body = Object), Usual, Store, Reading, Body),
+    responses((status = 200, description = "The answers in the order of the questions, each with its status", body = MetricAnswers), Usual, Store, Reading, Body),
     extensions(("x-zh" = json!("一次查询多个指标")))
 )]
 pub(in crate::routes) async fn ask_many(

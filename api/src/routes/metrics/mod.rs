@@ -26,6 +26,7 @@ use crate::openapi::{
 use crate::params::Params;
 use crate::recall;
 use crate::reply::{self, Freshness, ReplyFormat};
+use crate::routes::plain::Plain;
 use crate::state::{AppState, Shared};
 
 pub(super) use entry::{Asked, answer_all};
@@ -46,15 +47,8 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
     responses((status = 200, description = "The metrics that the caller may ask", body = MetricList), Usual),
     extensions(("x-zh" = json!("列出指标")))
 )]
-pub(super) async fn list(
-    Caller(principal): Caller,
-    State(state): State<Shared>,
-    headers: HeaderMap,
-    mut params: Params,
-) -> Result<Json<Value>, ApiError> {
-    ReplyFormat::only_json(&mut params, &headers)?;
-    params.finish()?;
-    Ok(Json(json!({"metrics": state.engine.query_as(principal).metrics()})))
+pub(super) async fn list(Plain(context): Plain) -> Result<Json<Value>, ApiError> {
+    Ok(Json(json!({"metrics": context.metrics()})))
 }
 
 #[utoipa::path(
@@ -81,6 +75,7 @@ pub(super) async fn answer(
     let context = state.engine.query_as(principal);
     let question = context.question(&format!("metric {query:?} {depth:?} {format:?}"), query.to_string());
     if !explain && let Some(reply) = recall::again(&context, &question, &headers).await? {
+        state.telemetry.reply_given_again();
         return Ok(reply);
     }
     if explain {

@@ -11,7 +11,7 @@ use xiangyun_engine::semantic::MetricQuery;
 use super::provenance::run_links;
 use crate::auth::Caller;
 use crate::error::ApiError;
-use crate::openapi::{Changed, JsonParams, OriginParams, Reading, Store, Usual};
+use crate::openapi::{Changed, JsonParams, MetricOrigins, OriginParams, Reading, Store, Usual};
 use crate::params::Params;
 use crate::reply::ReplyFormat;
 use crate::routes::page::{Page, page_rows};
@@ -35,7 +35,7 @@ const MAX_FILES: usize = 1_000;
         OriginParams,
         JsonParams,
     ),
-    responses((status = 200, description = "The files and lines", body = Object), Usual, Store, Reading, Changed),
+    responses((status = 200, description = "The files and lines", body = MetricOrigins), Usual, Store, Reading, Changed),
     extensions(("x-zh" = json!("追溯指标来源")))
 )]
 pub(in crate::routes) async fn origins(

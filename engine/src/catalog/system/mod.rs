@@ -1,7 +1,9 @@
 //! The `system` schema: the lake's own operation as tables.
 //!
 //! Each table is computed when a query is planned, from the logs as they are at that moment; nothing is stored for it.
+//! `system.alerts` is made of the declarations and of what the last evaluations left.
 
+mod alerts;
 mod lineage;
 mod listing;
 mod quarantine;
@@ -22,6 +24,7 @@ pub use queries::{queries_schema, query_records_batch};
 pub use runs::{run_records_batch, runs_schema};
 
 use super::catalog::Catalog;
+use crate::alert::AlertDef;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{self, Principal};
 
@@ -45,12 +48,22 @@ pub enum SystemTable {
     Lineage,
     /// `system.queries`: every query that ended.
     Queries,
+    /// `system.alerts`: every alert and how it stands.
+    Alerts,
 }
 
 impl SystemTable {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Columns, Self::Lineage, Self::Quarantine, Self::Queries, Self::Runs, Self::Snapshots, Self::Tables];
+    pub const ALL: [Self; 8] = [
+        Self::Alerts,
+        Self::Columns,
+        Self::Lineage,
+        Self::Quarantine,
+        Self::Queries,
+        Self::Runs,
+        Self::Snapshots,
+        Self::Tables,
+    ];
 
     /// Name within the schema.
     pub fn name(self) -> &'static str {
@@ -62,6 +75,7 @@ impl SystemTable {
             Self::Quarantine => "quarantine",
             Self::Lineage => "lineage",
             Self::Queries => "queries",
+            Self::Alerts => "alerts",
         }
     }
 
@@ -80,13 +94,20 @@ impl SystemTable {
             Self::Quarantine => quarantine_schema(),
             Self::Lineage => lineage::lineage_schema(),
             Self::Queries => queries_schema(),
+            Self::Alerts => alerts::alerts_schema(),
         }
     }
 }
 
 impl Catalog {
-    /// Computes a table of the `system` schema from the logs as they are now, as far as `principal` may see it.
-    pub async fn system_table(&self, table: SystemTable, principal: &Principal) -> Result<Arc<dyn TableProvider>> {
+    /// Computes a table of the `system` schema from the logs as they are now, as far as `principal` may see it. Of alerts
+    /// those in `alerts` are told of: which are on metrics that it may ask is for the caller to know.
+    pub async fn system_table(
+        &self,
+        table: SystemTable,
+        principal: &Principal,
+        alerts: &[&AlertDef],
+    ) -> Result<Arc<dyn TableProvider>> {
         let batch = match table {
             SystemTable::Tables => listing::tables(self).await?,
             SystemTable::Columns => listing::columns(self).await?,
@@ -97,6 +118,7 @@ impl Catalog {
                 let own = (!policy::sees_all_queries(principal)).then(|| principal.name());
                 return queries::queries(self, own).await;
             }
+            SystemTable::Alerts => alerts::alerts(self, alerts, principal).await?,
             SystemTable::Quarantine => return quarantine::quarantine(self).await,
         };
         in_memory(batch)
