@@ -9,7 +9,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, WindowFrameBound, WindowFrameU
 use super::error::QueryError;
 use super::expansion;
 use super::held::CONSTANT_BYTES;
-use crate::functions::sketches::{MERGE, SKETCH};
+use crate::functions::sketches::is_aggregate;
 
 /// Rows, or groups of them, that a window's frame may reach: far more than there are, and far less than counters hold.
 const MAX_FRAME_ROWS: u64 = 1 << 40;
@@ -112,7 +112,7 @@ fn grows_with_rows(function: &str, params: &WindowFunctionParams) -> Option<Quer
             frame.units == WindowFrameUnits::Rows && is_near(&frame.start_bound) && is_near(&frame.end_bound)
         }
         // One sketch for all rows would be copied for each.
-        SKETCH | MERGE => !params.order_by.is_empty(),
+        sketch if is_aggregate(sketch) => !params.order_by.is_empty(),
         _ => true,
     };
     (!is_bounded).then(|| QueryError::NotSupported {

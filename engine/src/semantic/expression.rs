@@ -14,7 +14,8 @@ use datafusion::logical_expr::{
 use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Ident, visit_expressions_mut};
 
 use super::error::suggest;
-use crate::functions::sketches::{ESTIMATE, SKETCH, hll_estimate, hll_sketch};
+use super::sketched::{Sketched, by_sketch, is_estimate};
+use crate::functions::sketches::SketchKind;
 
 /// What is wrong with an expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -124,14 +125,14 @@ pub(super) struct Aggregation {
     pub(super) approximate: bool,
     /// Where the figure is read from one sketch, that sketch over the same columns: the figure of a whole is the one of
     /// the sketches of its parts, put together.
-    pub(super) sketch: Option<Expr>,
+    pub(super) sketch: Option<Sketched>,
 }
 
 impl Aggregation {
     /// Why its figures are not added up, in words that follow a colon, and what can be done about it.
     pub(super) fn why_not_added(&self) -> (String, Option<&'static str>) {
         let distinct = |function: &AggregateFunction| function.params.distinct;
-        let sketch = |function: &AggregateFunction| function.func.name() == SKETCH;
+        let sketch = |function: &AggregateFunction| SketchKind::made_by(function.func.name());
         let functions = self.aggregates.iter().filter_map(|aggregate| match aggregate {
             Expr::Alias(alias) => match alias.expr.as_ref() {
                 Expr::AggregateFunction(function) => Some(function),
@@ -146,11 +147,21 @@ impl Aggregation {
                 let hint = "`approx_distinct(x)` counts with an error of 0.8 % and can be put together over periods";
                 ("a distinct count would count what occurs in two periods twice".into(), Some(hint))
             }
-            Some(function) if sketch(function) => {
+            Some(function) if sketch(function) == Some(SketchKind::Distinct) => {
                 let hint = "let the measure be `approx_distinct(x)` alone, and compute with it in a derived metric";
                 ("an estimate that is computed with is not one of distinct values any more".into(), Some(hint))
             }
-            Some(function) => (format!("the `{}` of a year is not the sum of its months'", function.func.name()), None),
+            Some(function) if sketch(function) == Some(SketchKind::Percentile) => {
+                let hint = "let the measure be the percentile alone, and compute with it in a derived metric";
+                ("an estimate that is computed with is not one of a percentile any more".into(), Some(hint))
+            }
+            Some(function) => {
+                let name = function.func.name();
+                let hint = "`approx_percentile_cont(q) WITHIN GROUP (ORDER BY x)` has an error of 1 % and can be put \
+                            together over periods";
+                let is_percentile = matches!(name, "median" | "percentile_cont");
+                (format!("the `{name}` of a year is not the sum of its months'"), is_percentile.then_some(hint))
+            }
             None => ("a quotient or product of sums is not one".into(), None),
         }
     }
@@ -195,40 +206,12 @@ pub(super) fn parse_aggregate(
         .build()?;
     let data_type = analyze(session, plan)?.schema().field(0).data_type().clone();
     let approximate = aggregates.iter().any(|aggregate| {
-        let estimates = |node: &Expr| match node {
-            Expr::AggregateFunction(function) => {
-                function.func.name() == SKETCH || function.func.name().starts_with("approx_")
-            }
-            _ => false,
-        };
+        let estimates = |node: &Expr| matches!(node, Expr::AggregateFunction(function) if is_estimate(function));
         aggregate.exists(|node| Ok(estimates(node))).unwrap_or(false)
     });
-    let sketch = sketch_of(&figure, &aggregates);
-    let zero_of_nothing = zero_of_nothing || sketch.is_some();
+    let sketch = Sketched::of(&figure, &aggregates);
+    let zero_of_nothing = zero_of_nothing || sketch.as_ref().is_some_and(|sketch| sketch.kind.of_nothing().is_some());
     Ok(Aggregation { aggregates, figure, data_type, additive, zero_of_nothing, approximate, sketch })
-}
-
-/// `expr` with approximate distinct counts read from our own sketches, which can be put together over periods.
-fn by_sketch(expr: Expr) -> Result<Expr, DataFusionError> {
-    let counted = |node: Expr| match node {
-        Expr::AggregateFunction(mut function) if function.func.name() == "approx_distinct" => {
-            function.func = std::sync::Arc::new(hll_sketch());
-            function.params.distinct = false;
-            Transformed::yes(hll_estimate().call(vec![Expr::AggregateFunction(function)]))
-        }
-        node => Transformed::no(node),
-    };
-    Ok(expr.transform_up(|node| Ok(counted(node)))?.data)
-}
-
-/// The column of the sketch, where `figure` is nothing but its estimate.
-fn sketch_of(figure: &Expr, aggregates: &[Expr]) -> Option<Expr> {
-    let (Expr::ScalarFunction(call), [Expr::Alias(only)]) = (figure, aggregates) else { return None };
-    let is_sketch = matches!(only.expr.as_ref(), Expr::AggregateFunction(f) if f.func.name() == SKETCH);
-    match call.args.as_slice() {
-        [sketch @ Expr::Column(_)] if call.func.name() == ESTIMATE && is_sketch => Some(sketch.clone()),
-        _ => None,
-    }
 }
 
 fn aggregate_name(prefix: &str, place: usize) -> String {

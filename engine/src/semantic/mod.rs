@@ -16,6 +16,7 @@ mod plan;
 mod query;
 mod region;
 mod rollup;
+mod sketched;
 mod summary;
 mod window;
 mod working_days;

@@ -126,6 +126,10 @@ SELECT count(t) AS n FROM (SELECT CASE WHEN x % 2 = 0 THEN '«200000|x»' ELSE '
 SELECT max(length(repeat('«100000|x»', 1000 + x))) AS n FROM generate_series(1, 100000) t(x)
 --! unsupported: one sketch copied for each of very many rows
 SELECT count(s) AS n FROM (SELECT hll_sketch(x) OVER () AS s FROM generate_series(1, 1000000) t(x)) q
+--! unsupported: the same of percentiles
+SELECT count(s) AS n FROM (SELECT percentile_sketch(x) OVER () AS s FROM generate_series(1, 1000000) t(x)) q
+--! limit_exceeded: sketches of percentiles in very many groups
+SELECT max(percentile_estimate(s, 0.5)) AS n FROM (SELECT percentile_sketch(x) AS s FROM generate_series(1, 100000000) t(x) GROUP BY x) q
 --! unsupported: one list copied for each of very many rows
 SELECT count(s) AS n FROM (SELECT array_agg(x) OVER () AS s FROM generate_series(1, 1000000) t(x)) q
 --! limit_exceeded: a window over all of a billion rows

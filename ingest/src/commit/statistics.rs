@@ -75,7 +75,8 @@ fn extremes(column: &ArrayRef) -> Option<ArrayRef> {
         DataType::Decimal128(..) => two::<Decimal128Type>(column),
         DataType::Date32 => two::<Date32Type>(column),
         DataType::Timestamp(TimeUnit::Microsecond, _) => two::<TimestampMicrosecondType>(column),
-        DataType::Utf8 | DataType::Boolean => None,
+        // Bytes have no bounds, and those of a rollup's sketches are not to be held until the file is closed.
+        DataType::Utf8 | DataType::Boolean | DataType::Binary => None,
         DataType::Dictionary(..) => {
             let used = used_texts(column.as_ref())?;
             Some(Arc::new(StringArray::from(vec![min_string(&used)?, max_string(&used)?])))

@@ -395,18 +395,22 @@ impl FileJob {
                 .set_column_dictionary_enabled(line.clone(), false)
                 .set_column_encoding(line, Encoding::DELTA_BINARY_PACKED);
         }
-        // What repeats is in a dictionary. Where that grows too large, differences of whole numbers take half the bytes of
-        // the numbers themselves, and a reader unpacks them faster than it decompresses those.
-        for field in self.file_schema.fields().iter().filter(|field| is_whole_number(field.data_type())) {
+        for field in self.file_schema.fields() {
             let column = ColumnPath::from(field.name().as_str());
-            properties = properties.set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
-        }
-        let encoded =
-            self.file_schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::Dictionary(..)));
-        for field in encoded {
-            // Run and file: one or a few for all rows. The log has their bounds, and comparing them row by row is dear.
-            let column = ColumnPath::from(field.name().as_str());
-            properties = properties.set_column_statistics_enabled(column, EnabledStatistics::None);
+            properties = match field.data_type() {
+                // Run and file: one or a few for all rows. The log has their bounds, and comparing them row by row is dear.
+                DataType::Dictionary(..) => properties.set_column_statistics_enabled(column, EnabledStatistics::None),
+                // Sketches hardly repeat, and nobody looks for one.
+                DataType::Binary => properties
+                    .set_column_statistics_enabled(column.clone(), EnabledStatistics::None)
+                    .set_column_dictionary_enabled(column, false),
+                // What repeats is in a dictionary. Where that grows too large, differences of whole numbers take half the
+                // bytes of the numbers themselves, and a reader unpacks them faster than it decompresses those.
+                whole if is_whole_number(whole) => {
+                    properties.set_column_encoding(column, Encoding::DELTA_BINARY_PACKED)
+                }
+                _ => properties,
+            };
         }
         for name in &self.options.bloom_filter_columns {
             properties = properties.set_column_bloom_filter_enabled(ColumnPath::from(name.as_str()), true);

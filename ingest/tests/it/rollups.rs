@@ -46,7 +46,7 @@ primary_key = ["uscc"]
 columns = [{ name = "uscc", type = "text" }, { name = "industry", type = "text", nullable = true }]
 "#;
 
-const MEASURES: [&str; 9] = [
+const MEASURES: [&str; 14] = [
     "trades = { expr = \"count(*)\" }",
     "none = { expr = \"count(*)\", empty_periods = \"zero\" }",
     "online = { expr = \"count(*) FILTER (WHERE channel = 'online')\" }",
@@ -56,28 +56,34 @@ const MEASURES: [&str; 9] = [
     "mean = { expr = \"avg(amount)\" }",
     "mean_items = { expr = \"avg(items) FILTER (WHERE items > 2)\" }",
     "spread = { expr = \"max(amount) - min(amount) + count(amount)\" }",
+    "sellers = { expr = \"approx_distinct(amount)\" }",
+    "sold = { expr = \"approx_distinct(uscc) FILTER (WHERE items > 2)\", empty_periods = \"zero\" }",
+    "p90 = { expr = \"approx_percentile_cont(0.9) WITHIN GROUP (ORDER BY amount)\" }",
+    "top = { expr = \"approx_percentile_cont(0.1) WITHIN GROUP (ORDER BY amount DESC)\" }",
+    "typical = { expr = \"approx_median(items / 3.0) FILTER (WHERE items > 2)\" }",
 ];
 
 const ROLLUPS: &str = r#"
 [rollups.by_day]
 dimensions = ["channel", "region"]
 grain = "day"
-metrics = ["share", "a_trades", "a_none", "a_amount", "a_least", "a_most", "a_mean", "a_mean_items", "a_spread", "held"]
+metrics = ["share", "a_trades", "a_none", "a_amount", "a_least", "a_most", "a_mean", "a_mean_items", "a_spread", "held",
+           "a_sellers", "a_sold", "a_p90", "a_top", "a_typical"]
 [rollups.by_month]
 dimensions = ["region.prefecture", "channel"]
 grain = "month"
-measures = ["trades", "online", "amount", "mean"]
+measures = ["trades", "online", "amount", "mean", "sellers", "p90"]
 [rollups.by_industry]
 dimensions = ["industry", "channel"]
 grain = "day"
-measures = ["trades", "amount", "none", "most"]
+measures = ["trades", "amount", "none", "most", "top", "sold"]
 "#;
 
 const HOURLY: &str = r#"
 [rollups.by_hour]
 dimensions = ["channel"]
 grain = "hour"
-metrics = ["h_trades", "h_none", "h_amount", "h_mean_items"]
+metrics = ["h_trades", "h_none", "h_amount", "h_mean_items", "h_p90", "h_sellers"]
 "#;
 
 fn metric(name: &str, rest: &str) -> String {
@@ -110,6 +116,9 @@ fn daily(rollups: &str) -> String {
     text += &metric("share", "type = \"ratio\"\nnumerator = \"online\"\ndenominator = \"trades\"");
     text += &metric("to_date", "type = \"cumulative\"\nmeasure = \"amount\"\nwindow = \"year-to-date\"");
     text += &metric("quarterly", "type = \"cumulative\"\nmeasure = \"none\"\nwindow = { rolling = \"3 months\" }");
+    text += &metric("typical_so_far", "type = \"cumulative\"\nmeasure = \"typical\"\nwindow = \"year-to-date\"");
+    text += &metric("p90_rolling", "type = \"cumulative\"\nmeasure = \"p90\"\nwindow = { rolling = \"3 months\" }");
+    text += &metric("sold_rolling", "type = \"cumulative\"\nmeasure = \"sold\"\nwindow = { rolling = \"3 months\" }");
     text += &metric("growth", "type = \"change\"\nmetric = \"a_trades\"\noffset = \"1 year\"");
     text += &metric(
         "each",
@@ -252,6 +261,14 @@ fn questions() -> Vec<MetricQuery> {
         "a_mean",
         "a_mean_items",
         "a_spread",
+        "a_sellers",
+        "a_sold",
+        "a_p90",
+        "a_top",
+        "a_typical",
+        "typical_so_far",
+        "p90_rolling",
+        "sold_rolling",
         "held",
         "share",
         "to_date",
@@ -263,6 +280,8 @@ fn questions() -> Vec<MetricQuery> {
         "h_none",
         "h_amount",
         "h_mean_items",
+        "h_p90",
+        "h_sellers",
     ];
     let grains = [
         None,

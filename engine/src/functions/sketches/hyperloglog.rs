@@ -9,6 +9,8 @@
 
 use std::f64::consts::LN_2;
 
+use super::sketch::{InvalidSketch, Sketch};
+
 /// Bits of a hash that pick a register.
 const PRECISION: u32 = 14;
 const REGISTERS: usize = 1 << PRECISION;
@@ -23,19 +25,10 @@ const MAX_LISTED: usize = 2_048;
 const VERSION: u8 = 1;
 const LISTED: u8 = 0;
 const WHOLE: u8 = 1;
+/// What it is a sketch of.
+const OF: &str = "distinct values";
 /// Bytes of a listed register: its number, and what it holds.
 const ENTRY_BYTES: usize = 3;
-
-/// Why bytes are no sketch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidSketch {
-    /// Nothing at all, or bytes of something else.
-    #[error("these bytes are no sketch of distinct values")]
-    Damaged,
-    /// Made by a later version.
-    #[error("this sketch has version {0}, and only version {VERSION} is known")]
-    Version(u8),
-}
 
 /// A sketch of distinct values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,21 +57,6 @@ impl HyperLogLog {
         let register = (hash >> RUN_BITS) as u16;
         let run = (hash << PRECISION).leading_zeros().min(RUN_BITS);
         self.raise(register, run as u8 + 1);
-    }
-
-    /// Adds every value of `other`.
-    pub fn merge(&mut self, other: &Self) {
-        match (&mut self.registers, &other.registers) {
-            (Registers::Whole(own), Registers::Whole(others)) => {
-                own.iter_mut().zip(others).for_each(|(own, other)| *own = (*own).max(*other));
-            }
-            (_, Registers::Listed(listed)) => listed.iter().for_each(|(register, rank)| self.raise(*register, *rank)),
-            (Registers::Listed(listed), Registers::Whole(_)) => {
-                let listed = std::mem::take(listed);
-                self.registers = other.registers.clone();
-                listed.into_iter().for_each(|(register, rank)| self.raise(register, rank));
-            }
-        }
     }
 
     fn raise(&mut self, register: u16, rank: u8) {
@@ -119,9 +97,25 @@ impl HyperLogLog {
         // Of nothing, sigma is infinite and the estimate zero.
         (m * m / (2.0 * LN_2) / z).round() as u64
     }
+}
 
-    /// The sketch as bytes: version, form, and the registers.
-    pub fn to_bytes(&self) -> Vec<u8> {
+/// As bytes it is its version, its form, and the registers.
+impl Sketch for HyperLogLog {
+    fn merge(&mut self, other: &Self) {
+        match (&mut self.registers, &other.registers) {
+            (Registers::Whole(own), Registers::Whole(others)) => {
+                own.iter_mut().zip(others).for_each(|(own, other)| *own = (*own).max(*other));
+            }
+            (_, Registers::Listed(listed)) => listed.iter().for_each(|(register, rank)| self.raise(*register, *rank)),
+            (Registers::Listed(listed), Registers::Whole(_)) => {
+                let listed = std::mem::take(listed);
+                self.registers = other.registers.clone();
+                listed.into_iter().for_each(|(register, rank)| self.raise(register, rank));
+            }
+        }
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
         match &self.registers {
             Registers::Listed(listed) => {
                 let mut bytes = Vec::with_capacity(2 + ENTRY_BYTES * listed.len());
@@ -136,16 +130,14 @@ impl HyperLogLog {
         }
     }
 
-    /// Reads what [`Self::to_bytes`] wrote; nothing else is taken for a sketch.
-    ///
-    /// # Errors
-    /// Where it is none.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidSketch> {
-        let sound = |is_sound: bool| if is_sound { Ok(()) } else { Err(InvalidSketch::Damaged) };
+    fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidSketch> {
+        let sound = |is_sound: bool| if is_sound { Ok(()) } else { Err(InvalidSketch::Damaged(OF)) };
         let (form, registers) = match bytes {
             [VERSION, form, registers @ ..] => (*form, registers),
-            [version, ..] if *version != VERSION => return Err(InvalidSketch::Version(*version)),
-            _ => return Err(InvalidSketch::Damaged),
+            [version, ..] if *version != VERSION => {
+                return Err(InvalidSketch::Version { found: *version, known: VERSION });
+            }
+            _ => return Err(InvalidSketch::Damaged(OF)),
         };
         let registers = match form {
             LISTED => {
@@ -162,13 +154,12 @@ impl HyperLogLog {
                 sound(registers.iter().filter(|rank| **rank > 0).count() > MAX_LISTED)?;
                 Registers::Whole(registers.into())
             }
-            _ => return Err(InvalidSketch::Damaged),
+            _ => return Err(InvalidSketch::Damaged(OF)),
         };
         Ok(Self { registers })
     }
 
-    /// Bytes held beside the structure itself.
-    pub fn heap_bytes(&self) -> usize {
+    fn heap_bytes(&self) -> usize {
         match &self.registers {
             Registers::Listed(listed) => listed.capacity() * size_of::<(u16, u8)>(),
             Registers::Whole(all) => all.len(),
@@ -250,7 +241,7 @@ mod tests {
     #[test]
     fn what_is_no_sketch_is_refused() {
         let damaged =
-            |bytes: &[u8]| assert_eq!(HyperLogLog::from_bytes(bytes), Err(InvalidSketch::Damaged), "{bytes:?}");
+            |bytes: &[u8]| assert_eq!(HyperLogLog::from_bytes(bytes), Err(InvalidSketch::Damaged(OF)), "{bytes:?}");
         for bytes in [
             &[][..],
             &[1],
@@ -268,7 +259,7 @@ mod tests {
         // Few registers are listed, and no other bytes stand for the same sketch.
         damaged(&[&[1, 1][..], &[0; REGISTERS]].concat());
         damaged(&[&[1, 1][..], &[52; REGISTERS]].concat());
-        assert_eq!(HyperLogLog::from_bytes(&[2, 0]), Err(InvalidSketch::Version(2)));
+        assert_eq!(HyperLogLog::from_bytes(&[2, 0]), Err(InvalidSketch::Version { found: 2, known: 1 }));
     }
 
     proptest! {

@@ -14,11 +14,11 @@ use std::sync::Arc;
 
 use super::fill_limit::bounded;
 use super::question::Span;
-use crate::functions::sketches::HyperLogLog;
 use crate::semantic::definition::{EmptyPeriods, TimeGrain};
 use crate::semantic::join::Join;
 use crate::semantic::model::{Measure, Model, TimeColumn};
 use crate::semantic::period::{Periods, hour_instant};
+use crate::semantic::sketched::Sketched;
 
 /// Name of the period's column.
 pub(super) const PERIOD: &str = "period";
@@ -50,19 +50,21 @@ pub(super) struct Counted<'a> {
 }
 
 impl Counted<'_> {
+    fn sketch(&self) -> Option<&Sketched> {
+        self.measure.aggregation.sketch.as_ref().filter(|_| self.as_sketch)
+    }
+
     /// The figure or sketch over the measure's aggregates.
     fn figure(&self) -> Expr {
-        let aggregation = &self.measure.aggregation;
-        let sketch = aggregation.sketch.as_ref().filter(|_| self.as_sketch);
-        sketch.unwrap_or(&aggregation.figure).clone()
+        self.sketch().map_or(&self.measure.aggregation.figure, |sketch| &sketch.column).clone()
     }
 
     /// What there is of nothing.
     fn zero(&self) -> Expr {
-        if self.as_sketch {
-            return lit(ScalarValue::Binary(Some(HyperLogLog::default().to_bytes())));
+        match self.sketch() {
+            Some(sketch) => lit(ScalarValue::Binary(sketch.kind.of_nothing())),
+            None => cast(lit(0_i64), self.measure.aggregation.data_type.clone()),
         }
-        cast(lit(0_i64), self.measure.aggregation.data_type.clone())
     }
 }
 

@@ -137,7 +137,7 @@ struct Base {
     measure: String,
     stock: bool,
     span: Span,
-    /// Whether it is the sketch of distinct values, to be put together over periods.
+    /// Whether it is the sketch, to be put together over periods.
     as_sketch: bool,
 }
 
@@ -330,7 +330,7 @@ impl<'a> Planner<'a> {
                 from: from.clone(),
                 name: leaf_name(at),
                 window: leaf.window,
-                of_sketches: self.models.models[leaf.model].measures[&leaf.measure].aggregation.sketch.is_some(),
+                sketch: self.models.models[leaf.model].measures[&leaf.measure].aggregation.sketch.as_ref(),
                 lookback: leaf.lookback,
                 year_start: self.models.models[leaf.model].year_start,
             });

@@ -15,10 +15,10 @@ use datafusion::logical_expr::{
 use std::sync::Arc;
 
 use super::frame::{PERIOD, column};
-use crate::functions::sketches::{hll_estimate, hll_merge};
 use crate::semantic::definition::TimeGrain;
 use crate::semantic::lookback::Lookback;
 use crate::semantic::period::{HOUR_MICROS, Periods, date_of_period};
+use crate::semantic::sketched::Sketched;
 use crate::semantic::window::Window;
 
 /// Joins frames on `keys`; a group or period that one of them lacks is null in its columns.
@@ -52,22 +52,22 @@ fn merged(left: &Column, right: &Column) -> Expr {
 }
 
 /// A column computed along the periods of each group.
-pub(super) struct Along {
+pub(super) struct Along<'a> {
     /// The column it is computed from.
     pub(super) from: String,
     /// Its own name.
     pub(super) name: String,
     pub(super) window: Option<Window>,
-    /// Whether a window puts sketches together, and does not add figures.
-    pub(super) of_sketches: bool,
+    /// The sketch that a window puts together, where it does not add figures.
+    pub(super) sketch: Option<&'a Sketched>,
     pub(super) lookback: Lookback,
     /// The month with which the years of its model begin.
     pub(super) year_start: u32,
 }
 
-impl Along {
+impl Along<'_> {
     /// Whether the same is added up over the same periods.
-    fn adds_like(&self, other: &Self) -> bool {
+    fn adds_like(&self, other: &Along<'_>) -> bool {
         (&self.from, self.window, self.year_start) == (&other.from, other.window, other.year_start)
     }
 
@@ -108,7 +108,7 @@ pub(super) fn along(
     rows: LogicalPlanBuilder,
     groups: &[String],
     periods: &Periods,
-    wanted: &[Along],
+    wanted: &[Along<'_>],
 ) -> Result<LogicalPlanBuilder> {
     let line = Line { groups, periods };
     let mut rows = rows;
@@ -119,7 +119,7 @@ pub(super) fn along(
         rows = rows.project(columns)?;
     }
     // What looks back at a sum shares it with what does not: the planner takes no window twice.
-    let mut distinct: Vec<&Along> = Vec::new();
+    let mut distinct: Vec<&Along<'_>> = Vec::new();
     for along in wanted.iter().filter(|along| along.window.is_some()) {
         if !distinct.iter().any(|known| known.adds_like(along)) {
             distinct.push(along);
@@ -163,7 +163,7 @@ impl Line<'_> {
         self.groups.iter().map(|name| column(name)).collect()
     }
 
-    fn needs_number(&self, along: &Along) -> bool {
+    fn needs_number(&self, along: &Along<'_>) -> bool {
         !along.lookback.is_none() || along.window.is_some_and(Window::is_rolling)
     }
 
@@ -173,7 +173,7 @@ impl Line<'_> {
     }
 
     /// The running sum, and for a rolling one how many periods it is made of.
-    fn running(&self, along: &Along, sum: usize) -> Result<Vec<Expr>> {
+    fn running(&self, along: &Along<'_>, sum: usize) -> Result<Vec<Expr>> {
         let Some(window) = along.window else { return Ok(Vec::new()) };
         let mut partition = self.group_columns();
         let until_now = |units, from| {
@@ -194,7 +194,7 @@ impl Line<'_> {
             let call = WindowFunction::new(function, vec![column(&along.from)]);
             over(call, partition.clone(), order.clone(), frame.clone(), name)
         };
-        let together = if along.of_sketches { Arc::new(hll_merge()) } else { sum_udaf() };
+        let together = along.sketch.map_or_else(sum_udaf, |sketch| Arc::new(sketch.kind.merge()));
         let mut windows = vec![aggregate(together, &running_name(sum))?];
         if window.is_rolling() {
             windows.push(aggregate(count_udaf(), &counted_name(sum))?);
@@ -204,10 +204,13 @@ impl Line<'_> {
 
     /// The figure of each period before any looking back. A missing period stays missing; a sum to date goes on behind
     /// it over the periods that there are, and a rolling one stands only where it is whole.
-    fn figure(&self, along: &Along, sum: usize) -> Result<Expr> {
+    fn figure(&self, along: &Along<'_>, sum: usize) -> Result<Expr> {
         let own = column(&along.from);
         let running = column(&running_name(sum));
-        let running = if along.of_sketches { hll_estimate().call(vec![running]) } else { running };
+        let running = match along.sketch {
+            Some(sketch) => sketch.figure(running),
+            None => running,
+        };
         match along.window {
             None => Ok(own),
             Some(Window::Rolling(length)) => {
@@ -238,7 +241,7 @@ impl Line<'_> {
     }
 
     /// The figure of the period that begins exactly so long ago; null where the group has no such period.
-    fn earlier(&self, along: &Along) -> Result<Expr> {
+    fn earlier(&self, along: &Along<'_>) -> Result<Expr> {
         let distance = WindowFrameBound::Preceding(along.lookback.distance(self.periods.grain));
         let frame = WindowFrame::new_bounds(WindowFrameUnits::Range, distance.clone(), distance);
         let first = WindowFunctionDefinition::WindowUDF(first_value_udwf());

@@ -304,7 +304,7 @@ impl Draft<'_> {
         let (mut parts, mut whole): (IndexMap<String, Expr>, IndexMap<String, Expr>) =
             (IndexMap::new(), IndexMap::new());
         for aggregate in &aggregation.aggregates {
-            let split = split(self.around.session, &self.model.schema, aggregate)?;
+            let split = split(self.around.session, &self.model.schema, aggregate, &kept.states)?;
             let called = aggregate.schema_name().to_string();
             aggregates.extend(split.states.iter().map(State::of_parts));
             parts.insert(called.clone(), split.figure);
@@ -316,10 +316,14 @@ impl Draft<'_> {
                 }
                 None => rows.push(aggregate.clone()),
             }
-            kept.states.extend(split.states);
+            for state in split.states {
+                if !kept.states.iter().any(|known| known.column == state.column) {
+                    kept.states.push(state);
+                }
+            }
         }
-        let of = |figures: &IndexMap<String, Expr>| -> Result<Expr, Fault> {
-            let replaced = aggregation.figure.clone().transform_up(|node| {
+        let of = |figures: &IndexMap<String, Expr>, over: &Expr| -> Result<Expr, Fault> {
+            let replaced = over.clone().transform_up(|node| {
                 Ok(match &node {
                     Expr::Column(found) => match figures.get(&found.name) {
                         // Taken as it is: what it is made of has columns of the same names.
@@ -331,10 +335,16 @@ impl Draft<'_> {
             })?;
             Ok(replaced.data)
         };
-        let rolled = Aggregation { aggregates, figure: of(&parts)?, ..aggregation.clone() };
+        let mut sketch = aggregation.sketch.clone();
+        if let Some(sketch) = &mut sketch {
+            sketch.column = of(&parts, &sketch.column)?;
+        }
+        let rolled =
+            Aggregation { aggregates, figure: of(&parts, &aggregation.figure)?, sketch, ..aggregation.clone() };
         kept.measures.insert(name.to_owned(), Measure { aggregation: rolled, ..measure.clone() });
         if is_exact {
-            let exact = Aggregation { aggregates: rows, figure: of(&whole)?, ..aggregation.clone() };
+            let exact =
+                Aggregation { aggregates: rows, figure: of(&whole, &aggregation.figure)?, ..aggregation.clone() };
             kept.exact.push((name.to_owned(), exact));
         }
         Ok(())

@@ -12,6 +12,7 @@ use datafusion::logical_expr::expr::{AggregateFunction, Alias};
 use datafusion::logical_expr::{AggregateUDF, Expr, cast, lit};
 use std::sync::Arc;
 
+use crate::functions::sketches::SketchKind;
 use crate::semantic::expression::{Fault, aggregate_type, type_of};
 use crate::semantic::plan::column;
 
@@ -22,12 +23,13 @@ const COUNT: DataType = DataType::Decimal128(20, 0);
 /// Digits behind the point that an average of decimals has beyond those of its column.
 const AVERAGE_DIGITS: i8 = 4;
 
-/// How what parts keep becomes what the whole keeps. A sketch would be one more, with a merge of its own.
+/// How what parts keep becomes what the whole keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Merge {
     Add,
     Least,
     Greatest,
+    Together(SketchKind),
 }
 
 /// A column of a rollup: what is kept of a group's rows.
@@ -55,6 +57,7 @@ impl State {
             Merge::Add => sum(kept),
             Merge::Least => min(kept),
             Merge::Greatest => max(kept),
+            Merge::Together(kind) => kind.merge().call(vec![kept]),
         };
         merged.alias(&self.column)
     }
@@ -89,12 +92,17 @@ pub(super) fn stored(data_type: &DataType) -> Option<DataType> {
     }
 }
 
-/// Takes `aggregate`, one of a measure's over `schema`, apart.
+/// Takes `aggregate`, one of a measure's over `schema`, apart. A sketch that is among the `known` states is kept once.
 ///
 /// # Errors
 /// A reason, in words that follow the measure's name, where the figure of the whole is not told exactly by the figures of
 /// its parts.
-pub(super) fn split(session: &SessionState, schema: &DFSchema, aggregate: &Expr) -> Result<Split, Fault> {
+pub(super) fn split(
+    session: &SessionState,
+    schema: &DFSchema,
+    aggregate: &Expr,
+    known: &[State],
+) -> Result<Split, Fault> {
     let found = match aggregate {
         Expr::Alias(Alias { expr, name, .. }) => match expr.as_ref() {
             Expr::AggregateFunction(function) => Some((name.as_str(), function)),
@@ -125,6 +133,9 @@ pub(super) fn split(session: &SessionState, schema: &DFSchema, aggregate: &Expr)
         let figure = cast(column(name), whole.clone());
         Ok(Split { states, figure, exact: None })
     };
+    if let Some(kind) = SketchKind::made_by(&called) {
+        return Ok(sketch(name, function, kind, known));
+    }
     match called.as_str() {
         "count" => {
             let counted = one(Merge::Add)?;
@@ -136,11 +147,27 @@ pub(super) fn split(session: &SessionState, schema: &DFSchema, aggregate: &Expr)
         "min" => one(Merge::Least),
         "max" => one(Merge::Greatest),
         "avg" => average(session, schema, name, function, &whole),
-        // Sketches of parts would tell it; none is kept yet. People know it by what they wrote.
-        "hll_sketch" => Err(Fault::new("uses `approx_distinct`, which is not kept")),
         _ => Err(Fault::new(format!("uses `{called}`, which the figures of parts do not tell"))
             .hint("a rollup keeps sums, counts, averages and extremes")),
     }
+}
+
+/// A sketch is kept as its bytes. Several percentiles of the same values are read from one.
+fn sketch(name: &str, function: &AggregateFunction, kind: SketchKind, known: &[State]) -> Split {
+    let aggregate = Expr::AggregateFunction(function.clone());
+    let state = known.iter().find(|state| state.aggregate == aggregate).cloned().unwrap_or_else(|| State {
+        column: name.to_owned(),
+        data_type: DataType::Binary,
+        aggregate,
+        merge: Merge::Together(kind),
+    });
+    let merged = column(&state.column);
+    // Of no rows there is none, and may have been one.
+    let figure = match kind.of_nothing() {
+        Some(nothing) => coalesce(vec![merged, lit(ScalarValue::Binary(Some(nothing)))]),
+        None => merged,
+    };
+    Split { states: vec![state], figure, exact: None }
 }
 
 fn inexact(called: &str, data_type: &DataType) -> Fault {

@@ -1,8 +1,17 @@
 //! Rollups as they are declared: what is refused, what is read from which, and what is proposed.
 
+use std::sync::Arc;
+
+use datafusion::datasource::{MemTable, provider_as_source};
+use datafusion::functions::core::expr_fn::coalesce;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
+use datafusion::prelude::SessionContext;
+
 use super::{Lake, Question, ask, metric, simple};
+use crate::semantic::plan::column;
 use crate::semantic::{
-    AskedQuestion, Condition, MetricQuery, RegionMode, RollupAdvice, RollupState, RollupTable, RollupUse, TimeGrain,
+    AskedQuestion, Condition, MetricQuery, Models, RegionMode, RollupAdvice, RollupState, RollupTable, RollupUse,
+    TimeGrain,
 };
 
 const ROWS: &str = "
@@ -21,10 +30,12 @@ async fn lake(rollup: &str) -> Lake {
          rates = {{ expr = \"sum(rate)\" }}\nhighest = {{ expr = \"max(rate)\" }}\n\
          channels = {{ expr = \"count(DISTINCT channel)\" }}\nmiddle = {{ expr = \"median(amount)\" }}\n\
          guess = {{ expr = \"approx_distinct(channel)\" }}\nlate = {{ expr = \"count(*) FILTER (WHERE day < current_date())\" }}\n\
-         stock = {{ expr = \"sum(items)\", stock = true }}\nmean = {{ expr = \"avg(items)\" }}\n{}{}{}{}",
+         typical = {{ expr = \"approx_median(rate)\" }}\n\
+         stock = {{ expr = \"sum(items)\", stock = true }}\nmean = {{ expr = \"avg(items)\" }}\n{}{}{}{}{}",
         simple("cases"),
         simple("amount"),
         simple("middle"),
+        simple("guess") + &simple("typical"),
         metric("share", "type = \"ratio\"\nnumerator = \"amount\"\ndenominator = \"cases\"")
     );
     Lake::new().table("a.rows", ROWS).await.model("metrics/a.toml", &(text + rollup))
@@ -50,7 +61,6 @@ async fn what_cannot_be_kept_exactly_is_refused_with_a_reason() {
         (&format!("{day}measures = [\"highest\"]"), "measure `highest` is `max` of Float64"),
         (&format!("{day}measures = [\"channels\"]"), "measure `channels` counts each value once"),
         (&format!("{day}metrics = [\"middle\"]"), "measure `middle` uses `median`"),
-        (&format!("{day}measures = [\"guess\"]"), "measure `guess` uses `approx_distinct`"),
         (&format!("{day}measures = [\"late\"]"), "measure `late` depends on the time"),
         ("grain = \"month\"\nmeasures = [\"stock\"]", "measure `stock` is a stock"),
         (&format!("{day}measures = [\"cases\"]\ndimensions = [\"chanel\"]"), "there is no dimension `chanel`"),
@@ -188,6 +198,13 @@ async fn what_was_asked_most_is_proposed() {
     assert_eq!(one.measures, ["cases", "amount"]);
     assert_eq!(one.metrics, ["cases", "share", "amount"]);
 
+    // Estimates are kept as sketches, of floating-point numbers too.
+    let sketches =
+        advice(&lake, &[(ask("guess").grain("month"), 5, 1.0), (ask("typical").grain("year"), 5, 1.0)]).await;
+    assert_eq!((sketches.unfit.len(), sketches.proposals.len()), (0, 1));
+    assert_eq!(sketches.proposals[0].measures, ["guess", "typical"]);
+    assert_eq!(sketches.proposals[0].grain, Some(TimeGrain::Month));
+
     // What is proposed answers, and is proposed no more.
     let declared = "[rollups.r]\ndimensions = [\"channel\"]\ngrain = \"month\"\nmeasures = [\"cases\", \"amount\"]\n";
     let again = advice(&self::lake(declared).await, &[(ask("share").by(&["channel"]).grain("month"), 9, 1.0)]).await;
@@ -203,4 +220,131 @@ async fn days_are_proposed_where_ranges_or_stocks_need_them() {
     assert_eq!(of(ask("cases").from("2019-01-01").to("2019-12-31")).await, Some(TimeGrain::Year));
     assert_eq!(of(ask("cases").grain("week")).await, Some(TimeGrain::Week));
     assert_eq!(of(ask("held").grain("year")).await, Some(TimeGrain::Day));
+}
+
+/// Half a year of amounts and persons in channels and regions, some of each missing.
+const VISITS: &str = "
+    SELECT CAST(CAST(17897 + value * 7 % 181 AS INT) AS DATE) AS day,
+           CASE WHEN value % 11 = 0 THEN NULL WHEN value % 2 = 0 THEN 'online' ELSE 'window' END AS channel,
+           CASE WHEN value % 17 = 0 THEN NULL ELSE (value * 7919 + value / 5) % 400 END AS person,
+           CASE WHEN value % 19 = 0 THEN NULL ELSE (value * 104729 % 20011 - 4000) / 8.0 END AS amount
+    FROM range(0, 2000) WHERE NOT value * 7 % 181 BETWEEN 90 AND 119";
+
+const KEPT: [&str; 7] = ["persons", "complete", "doubled", "p90", "p10", "middle", "online"];
+
+async fn visits() -> Lake {
+    let title = "title = { zh = \"a\", en = \"a\" }";
+    let mut text = format!(
+        "version = 1\ntable = \"a.visits\"\ntime_dimension = \"day\"\n[dimensions]\nchannel = {{ {title} }}\n[measures]\n\
+         persons.expr = \"approx_distinct(person)\"\n\
+         complete = {{ expr = \"approx_distinct(person) FILTER (WHERE amount > 0)\", empty_periods = \"zero\" }}\n\
+         doubled.expr = \"approx_distinct(person) * 2 + count(*)\"\n\
+         p90.expr = \"approx_percentile_cont(0.9) WITHIN GROUP (ORDER BY amount)\"\n\
+         p10.expr = \"approx_percentile_cont(0.9) WITHIN GROUP (ORDER BY amount DESC)\"\n\
+         middle.expr = \"approx_median(amount) + count(*)\"\n\
+         online.expr = \"approx_median(amount) FILTER (WHERE channel = 'online')\"\n"
+    );
+    for measure in KEPT {
+        text += &simple(measure);
+    }
+    for measure in ["persons", "complete", "p90", "p10", "online"] {
+        for (window, written) in [("to_date", "\"quarter-to-date\""), ("rolling", "{ rolling = \"2 months\" }")] {
+            let rest = format!("type = \"cumulative\"\nmeasure = \"{measure}\"\nwindow = {written}");
+            text += &metric(&format!("{measure}_{window}"), &rest);
+        }
+    }
+    text += &metric(
+        "spread",
+        "type = \"derived\"\nexpr = \"high - low\"\ninputs.high = { metric = \"p90\" }\n\
+         inputs.low = { metric = \"p10_rolling\" }",
+    );
+    let measures: Vec<_> = KEPT.iter().map(|name| format!("\"{name}\"")).collect();
+    text += &format!(
+        "[rollups.by_day]\ngrain = \"day\"\ndimensions = [\"channel\"]\nmeasures = [{}]\n",
+        measures.join(", ")
+    );
+    Lake::new().table("a.visits", VISITS).await.model("metrics/a.toml", &text)
+}
+
+/// The rollup's rows, made of the rows at once; of three parts of them side by side; and of those parts merged.
+async fn tables(lake: &Lake, models: &Models) -> Vec<(&'static str, RollupTable)> {
+    let source = lake.plans()[&"a.visits".parse().unwrap()].clone();
+    let of_rows = |rows: LogicalPlan| models.roll_up("by_day", rows, lake.plans(), &lake.session).unwrap();
+    let part = |of: i64| {
+        let rows = LogicalPlanBuilder::from(source.clone());
+        let number = coalesce(vec![column("person"), lit(0_i64)]) % lit(3_i64);
+        of_rows(rows.filter(number.eq(lit(of))).unwrap().build().unwrap())
+    };
+    let parts = LogicalPlanBuilder::from(part(2)).union(part(0)).unwrap().union(part(1)).unwrap().build().unwrap();
+    let merged = models.merge_rollup("by_day", parts.clone()).unwrap();
+    let mut tables = Vec::new();
+    for (made_of, plan) in [("the rows", of_rows(source.clone())), ("parts", parts), ("merged parts", merged)] {
+        let context = SessionContext::new_with_state(lake.session.clone());
+        let kept = context.execute_logical_plan(plan).await.unwrap();
+        let schema = Arc::clone(kept.schema().inner());
+        let kept = Arc::new(MemTable::try_new(schema, vec![kept.collect().await.unwrap()]).unwrap());
+        let plan = LogicalPlanBuilder::scan("by_day", provider_as_source(kept), None).unwrap().build().unwrap();
+        tables.push((made_of, RollupTable { name: "by_day".into(), plan, rows: None, fresh: true }));
+    }
+    tables
+}
+
+/// The grains that `metric` has; without one it has an end.
+fn grains(metric: &str) -> &'static [Option<&'static str>] {
+    const ALL: [Option<&str>; 5] = [None, Some("day"), Some("month"), Some("quarter"), Some("week")];
+    match metric {
+        "spread" => &ALL[2..3],
+        _ if metric.ends_with("_rolling") => &ALL[..3],
+        _ if metric.ends_with("_to_date") => &ALL[..4],
+        _ => &ALL,
+    }
+}
+
+#[tokio::test]
+async fn sketches_of_a_rollup_answer_what_the_rows_answer() {
+    let lake = visits().await;
+    let models = lake.models();
+    let names: Vec<_> = models.rollups()[0].schema.fields().iter().map(|field| field.name().clone()).collect();
+    // Both percentiles of the amounts, and the middle, are read from one sketch, and the distinct persons from another.
+    let kept = ["persons#0", "complete#0", "doubled#1", "p90#0", "middle#1", "online#0"];
+    assert_eq!(names, [&["period", "channel"][..], &kept].concat());
+    let context = SessionContext::new_with_state(lake.session.clone());
+    let windows = ["persons", "complete", "p90", "p10", "online"]
+        .into_iter()
+        .flat_map(|name| [format!("{name}_to_date"), format!("{name}_rolling")]);
+    let metrics: Vec<String> =
+        KEPT.iter().map(ToString::to_string).chain(windows).chain(["spread".to_owned()]).collect();
+    let mut answered = 0;
+    for (part, (made_of, table)) in tables(&lake, &models).await.iter().enumerate() {
+        for (at, metric) in metrics.iter().enumerate() {
+            for (next, grain) in grains(metric).iter().enumerate() {
+                // Each of the three answers a third of all.
+                if (at * 5 + next + part) % 3 != 0 {
+                    continue;
+                }
+                let mut query = match grain {
+                    Some(grain) => ask(metric).grain(grain),
+                    None => ask(metric).to("2019-06-03"),
+                };
+                query = match (at + next) % 4 {
+                    0 => query.by(&["channel"]),
+                    1 => query.only("channel = 'online'"),
+                    // What looks back compares whole periods, and without them has its own beginning.
+                    2 if metric.contains('_') && grain.is_none() => query,
+                    2 if metric.contains('_') || metric == "spread" => query.from("2019-04-01").to("2019-06-30"),
+                    2 => query.from("2019-02-11").to("2019-05-13"),
+                    // No row at all.
+                    _ => query.only("channel = 'post'"),
+                };
+                let plan = models
+                    .plan_over(&query, &lake.session, lake.plans(), std::slice::from_ref(table), lake.today())
+                    .unwrap();
+                assert_eq!(plan.rollups, told("by_day", RollupState::Used), "{query}");
+                let rolled = Lake::text(context.execute_logical_plan(plan.plan).await.unwrap()).await.unwrap();
+                assert_eq!(rolled, lake.rows(query.clone()).await, "{query} of {made_of}");
+                answered += rolled.iter().filter(|row| row.ends_with(" -")).count();
+            }
+        }
+    }
+    assert!(answered > 1_000, "{answered}");
 }

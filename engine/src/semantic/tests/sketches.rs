@@ -1,4 +1,5 @@
-//! Approximate distinct counts over periods: a window gives what the rows under it give when they are counted at once.
+//! Approximate distinct counts and percentiles over periods: a window gives what the rows under it give when they are looked
+//! at at once.
 
 use super::{Lake, Question, ask, metric, simple};
 use crate::semantic::MetricQuery;
@@ -132,4 +133,141 @@ async fn figures_and_sketches_of_one_measure_go_together() {
     let models = lake.models();
     assert!(models.summary("year_to_date").unwrap().approximate);
     assert!(!models.summary("visits_to_date").unwrap().approximate);
+}
+
+/// Amounts of both signs in the same ten months, some missing; of kind `c` there is none in June.
+const PAYMENTS: &str = "SELECT CAST(CAST(17897 + value % 304 AS INT) AS DATE) AS day, \
+                        CASE WHEN value % 3 = 0 THEN 'a' WHEN value % 3 = 1 THEN 'b' ELSE 'c' END AS kind, \
+                        CAST(CASE WHEN value % 3 = 2 AND value % 304 BETWEEN 151 AND 180 THEN NULL \
+                        ELSE (value * 7919 % 100003 - 9000) / 4.0 END AS DECIMAL(12, 2)) AS amount \
+                        FROM range(0, 9000) WHERE NOT value % 304 BETWEEN 243 AND 272";
+
+/// The measures, each with its share of the rows below and, where it has one, its condition.
+const PERCENTILES: [(&str, &str, &str, &str); 5] = [
+    ("p90", "approx_percentile_cont(0.9) WITHIN GROUP (ORDER BY amount)", "0.9", "true"),
+    ("from_above", "approx_percentile_cont(0.9) WITHIN GROUP (ORDER BY amount DESC)", "1 - 0.9", "true"),
+    ("other_form", "approx_percentile_cont(amount, 0.25)", "0.25", "true"),
+    ("middle", "approx_median(amount)", "0.5", "true"),
+    (
+        "late",
+        "approx_percentile_cont(1 - 0.3) WITHIN GROUP (ORDER BY amount) FILTER (WHERE kind <> 'b')",
+        "1 - 0.3",
+        "kind <> 'b'",
+    ),
+];
+
+async fn payments() -> Lake {
+    let mut text = "version = 1\ntable = \"stats.payments\"\ntime_dimension = \"day\"\n\
+                    [dimensions.kind]\ntitle = { zh = \"a\", en = \"a\" }\n[measures]\n"
+        .to_owned();
+    for (name, expr, ..) in PERCENTILES {
+        text += &format!("{name}.expr = \"{expr}\"\n");
+    }
+    for (name, ..) in PERCENTILES {
+        text += &simple(name);
+        for (window, written) in
+            [("to_date", "\"year-to-date\""), ("ever", "\"all-time\""), ("rolling", "{ rolling = \"3 months\" }")]
+        {
+            let rest = format!("type = \"cumulative\"\nmeasure = \"{name}\"\nwindow = {written}");
+            text += &metric(&format!("{name}_{window}"), &rest);
+        }
+    }
+    Lake::new().table("stats.payments", PAYMENTS).await.model("metrics/payments.toml", &text)
+}
+
+/// The percentile of the rows from one day to before another, at once and exactly.
+async fn percentile(lake: &Lake, of: &(&str, &str, &str, &str), kind: &str, from: &str, before: &str) -> (f64, f64) {
+    let (_, _, share, condition) = of;
+    let statement = format!(
+        "SELECT percentile_estimate(percentile_sketch(amount), {share}) AS about, \
+         percentile_cont({share}) WITHIN GROUP (ORDER BY CAST(amount AS DOUBLE)) AS exactly FROM stats_payments \
+         WHERE {condition} AND kind LIKE '{kind}' AND day >= DATE '{from}' AND day < DATE '{before}'"
+    );
+    let rows = lake.sql(&statement).await;
+    let (estimate, exact) = rows[0].split_once(' ').unwrap();
+    (estimate.parse().unwrap(), exact.parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_percentile_over_a_window_is_that_of_its_rows() {
+    let lake = payments().await;
+    for of in &PERCENTILES {
+        for (window, first) in [("to_date", (|_| 1) as fn(u32) -> u32), ("ever", |_| 1), ("rolling", |month| month - 2)]
+        {
+            for kind in ["%", "a"] {
+                let mut query = ask(&format!("{}_{window}", of.0)).grain("month");
+                if kind != "%" {
+                    query = query.only(&format!("kind = '{kind}'"));
+                }
+                let rows = lake.rows(query).await;
+                assert_eq!(rows.len(), 10);
+                for (at, row) in rows.iter().enumerate() {
+                    let number = at as u32 + 1;
+                    let found: Vec<_> = row.split(' ').skip(1).collect();
+                    if number == 9 {
+                        assert_eq!(found, ["-", "no_data"], "{} {window} {row}", of.0);
+                    } else if window == "rolling" && (number < 3 || number == 10) {
+                        assert_eq!(found, ["-", "no_base"], "{} {window} {row}", of.0);
+                    } else {
+                        let (from, before) = (month(first(number)), month(number + 1));
+                        let (estimate, exact) = percentile(&lake, of, kind, &from, &before).await;
+                        assert_eq!(found, [format!("{estimate:?}").as_str(), "-"], "{} {window} {row}", of.0);
+                        assert!((estimate / exact - 1.0).abs() <= 0.01, "{} {window} {row}: {exact}", of.0);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn percentiles_are_one_by_whatever_path_and_missing_where_there_are_no_values() {
+    let lake = payments().await;
+    let (p90, middle) = (&PERCENTILES[0], &PERCENTILES[3]);
+    let (estimate, _) = percentile(&lake, p90, "%", "2019-03-01", "2019-06-01").await;
+    let expected = format!("{estimate:?} -");
+    assert_eq!(lake.rows(ask("p90_rolling").to("2019-05-31")).await, [expected.as_str()]);
+    assert_eq!(lake.rows(ask("p90").from("2019-03-01").to("2019-05-31")).await, [expected.as_str()]);
+    let days = lake.rows(ask("p90_rolling").grain("day").from("2019-05-31").to("2019-05-31")).await;
+    assert_eq!(days, [format!("2019-05-31 {expected}")]);
+    // June of `c` has rows, and no values.
+    let months = lake.rows(ask("middle").grain("month").only("kind = 'c'")).await;
+    assert_eq!(months[5], "2019-06-01 - no_data");
+    let windows = lake.rows(ask("middle_to_date").grain("month").only("kind = 'c'")).await;
+    assert_eq!(windows[5], "2019-06-01 - no_data");
+    let (estimate, _) = percentile(&lake, middle, "c", "2019-01-01", "2019-08-01").await;
+    assert_eq!(windows[6], format!("2019-07-01 {estimate:?} -"));
+    assert!(lake.models().summary("middle_to_date").unwrap().approximate);
+}
+
+#[tokio::test]
+async fn a_percentile_that_cannot_be_is_refused() {
+    let found = async |measure: &str, rest: &str| {
+        let text = format!(
+            "version = 1\ntable = \"stats.payments\"\ntime_dimension = \"day\"\n[measures]\nm = {{ expr = \"{measure}\"{rest} }}\n{}",
+            metric("to_date", "type = \"cumulative\"\nmeasure = \"m\"\nwindow = \"year-to-date\"")
+        );
+        Lake::new().table("stats.payments", PAYMENTS).await.model("metrics/payments.toml", &text).faults().join("; ")
+    };
+    for (measure, rest, reason) in [
+        (
+            "approx_percentile_cont(1.5) WITHIN GROUP (ORDER BY amount)",
+            "",
+            "a percentile is a number from 0 to 1, not 1.5",
+        ),
+        ("approx_percentile_cont(amount) WITHIN GROUP (ORDER BY amount)", "", "and not of each row: `amount`"),
+        ("approx_median(kind)", "", "percentile_sketch(value) takes numbers, not"),
+        ("approx_median(amount)", ", empty_periods = \"zero\"", "only sums and counts are zero where nothing happened"),
+        ("approx_median(amount) * 2", "", "an estimate that is computed with is not one of a percentile any more"),
+        // Centroids are those of another sketch, which is not put together.
+        (
+            "approx_percentile_cont(0.5, 200) WITHIN GROUP (ORDER BY amount)",
+            "",
+            "the `approx_percentile_cont` of a year is not the sum of its months'",
+        ),
+    ] {
+        let found = found(measure, rest).await;
+        assert!(found.contains(reason), "{measure}: {found}");
+    }
+    assert_eq!(found("approx_median(amount)", "").await, "");
 }
