@@ -260,7 +260,7 @@ impl Catalog {
     pub(super) async fn pin_internal(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let log = TableLog::internal(&self.inner.storage, name);
         let Some(state) = log.load().await? else { return Ok(None) };
-        Ok(Some(TableSnapshot::try_new(&log, &state).await?.provider().clone()))
+        Ok(Some(TableSnapshot::as_stored(&log, &state).await?.provider().clone()))
     }
 
     /// Every table: declared, or found in the lake; in the order of their names. Views are not among them.

@@ -45,6 +45,15 @@ impl TableSnapshot {
     /// Reads the file list of `state`. Tables with features that our own scan does not handle (deletion vectors in
     /// use, column mapping, …) get deltalake's provider.
     pub async fn try_new(log: &TableLog, state: &DeltaTableState) -> Result<Self> {
+        Self::read(log, state, read_as).await
+    }
+
+    /// As [`Self::try_new`], with the types that the files have, for rows that are handed on as Rust has them.
+    pub(super) async fn as_stored(log: &TableLog, state: &DeltaTableState) -> Result<Self> {
+        Self::read(log, state, SchemaRef::clone).await
+    }
+
+    async fn read(log: &TableLog, state: &DeltaTableState, read_as: fn(&SchemaRef) -> SchemaRef) -> Result<Self> {
         let views = file_views(log, state)?;
         let stored = plain_schema(&state.snapshot().arrow_schema());
         // Files and tables that were written without the hidden columns have missing values in them.
