@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Query};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, Uri};
 use xiangyun_engine::project::nearest;
 use xiangyun_engine::{Error, ErrorKind};
 
@@ -21,13 +21,18 @@ impl<S: Sync> FromRequestParts<S> for Params {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
-        let Query(given) = Query::try_from_uri(&parts.uri)
-            .map_err(|error| ApiError::http(StatusCode::BAD_REQUEST, error.body_text()))?;
-        Ok(Self { given, known: Vec::new() })
+        Self::of(&parts.uri)
     }
 }
 
 impl Params {
+    /// Those of an address.
+    pub(crate) fn of(address: &Uri) -> Result<Self, ApiError> {
+        let Query(given) =
+            Query::try_from_uri(address).map_err(|error| ApiError::http(StatusCode::BAD_REQUEST, error.body_text()))?;
+        Ok(Self { given, known: Vec::new() })
+    }
+
     /// The parameter's text; one that is empty counts as not given.
     pub(crate) fn text(&mut self, name: &'static str) -> Result<Option<String>, Error> {
         let mut values = self.all(name).into_iter();

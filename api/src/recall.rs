@@ -1,10 +1,11 @@
 //! Replies that are given again as they were, but for the query's id.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::http::header::IF_NONE_MATCH;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::header::{ACCEPT, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderValue, Uri};
 use axum::response::Response;
 use uuid::Uuid;
 use xiangyun_engine::query::{CacheUse, QueryStatus, Question, ReplyPlace};
@@ -19,6 +20,15 @@ struct Kept {
     /// The body, in front of the query's id and behind it; all of it in front where it has no id.
     front: Bytes,
     rest: Option<Bytes>,
+}
+
+/// What is asked by an address alone, before anybody has read its parameters: the same letters are the same question.
+pub(crate) fn by_address(context: &QueryContext, address: &Uri, headers: &HeaderMap) -> Question {
+    let mut told = format!("GET {}", address.path_and_query().map_or("", |asked| asked.as_str()));
+    for accepted in headers.get_all(ACCEPT) {
+        let _ = write!(told, " {accepted:?}");
+    }
+    context.question(&told)
 }
 
 /// The reply that was given to `question` before, if it still holds: nothing is planned, or read but the tables' versions.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::{IF_NONE_MATCH, LOCATION};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -181,16 +181,23 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>> {
 pub(super) async fn by_address(
     Caller(principal): Caller,
     State(state): State<Shared>,
+    address: Uri,
     headers: HeaderMap,
-    mut params: Params,
 ) -> Result<Response, ApiError> {
+    let context = state.engine.query_as(principal);
+    let question = recall::by_address(&context, &address, &headers);
+    if let Some(reply) = recall::again(&context, &question, &headers).await? {
+        state.telemetry.reply_given_again();
+        return Ok(reply);
+    }
+    let mut params = Params::of(&address)?;
     let format = ReplyFormat::choose(&mut params, &headers)?;
     let sql = params.text("sql")?;
     let max_rows = params.parsed("limit", "a whole number")?;
     params.finish()?;
     let missing = || Error::new(ErrorKind::InvalidInput, "parameter `sql` is missing");
     let request = SqlRequest { sql: sql.ok_or_else(missing)?, max_rows, ..SqlRequest::default() };
-    run(&state, principal, request, None, format, &headers).await
+    Box::pin(computed(context, request, None, format, Some(question), &headers)).await
 }
 
 async fn run(
@@ -204,7 +211,7 @@ async fn run(
     let context = state.engine.query_as(principal);
     // Who gives a query its id wants that one to run.
     let is_plain = query_id.is_none() && matches!(request.as_of, AsOf::Now);
-    let question = is_plain.then(|| context.question(&format!("sql {request:?} {format:?}"), request.sql.clone()));
+    let question = is_plain.then(|| context.question(&format!("POST {request:?} {format:?}")));
     if let Some(question) = &question
         && let Some(reply) = recall::again(&context, question, headers).await?
     {

@@ -23,16 +23,14 @@ const OVERHEAD: usize = 1_024;
 
 /// A question as a door was asked it, told from every other one.
 #[derive(Debug, Clone)]
-pub struct Question {
-    key: ResultKey,
-    statement: String,
-}
+pub struct Question(ResultKey);
 
 /// Made by a door of what it answered; only that door knows what it is.
 type Reply = Arc<dyn Any + Send + Sync>;
 
 /// A reply, and what it rests on.
 pub(super) struct KeptReply {
+    statement: String,
     tables: Vec<TableVersion>,
     reached: Vec<TableName>,
     status: Arc<QueryStatus>,
@@ -50,6 +48,7 @@ impl fmt::Debug for KeptReply {
 pub struct ReplyPlace {
     cache: Arc<ResultCache>,
     question: ResultKey,
+    statement: String,
     tables: Vec<TableVersion>,
     reached: Vec<TableName>,
 }
@@ -58,17 +57,18 @@ impl ReplyPlace {
     pub(super) fn new(
         cache: Arc<ResultCache>,
         question: &Question,
+        statement: String,
         tables: Vec<TableVersion>,
         reached: Vec<TableName>,
     ) -> Self {
-        Self { cache, question: question.key, tables, reached }
+        Self { cache, question: question.0, statement, tables, reached }
     }
 
     /// Keeps `reply`, which takes `bytes`. `status` counts the rows that are in it.
     pub fn keep(self, reply: Reply, bytes: usize, status: Arc<QueryStatus>) {
-        let bytes = u32::try_from(bytes + OVERHEAD).unwrap_or(u32::MAX);
-        let Self { cache, question, tables, reached } = self;
-        cache.keep_reply(question, KeptReply { tables, reached, status, reply, bytes });
+        let bytes = u32::try_from(bytes + self.statement.len() + OVERHEAD).unwrap_or(u32::MAX);
+        let Self { cache, question, statement, tables, reached } = self;
+        cache.keep_reply(question, KeptReply { statement, tables, reached, status, reply, bytes });
     }
 }
 
@@ -106,7 +106,7 @@ impl Recalled {
 impl QueryContext {
     /// What `told` asks, which must say everything that decides the reply beside the tables: the form that it is in, too.
     /// The question is this principal's, of today.
-    pub fn question(&self, told: &str, statement: String) -> Question {
+    pub fn question(&self, told: &str) -> Question {
         let principal = self.principal();
         let mut hash = Sha256::new();
         let (class, today) = (format!("{:?}", principal.class()), self.engine().clock().today().to_string());
@@ -114,13 +114,13 @@ impl QueryContext {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
-        Question { key: hash.finalize().into(), statement }
+        Question(hash.finalize().into())
     }
 
     /// The reply that was kept of `question`, if it still holds.
     pub async fn recall(&self, question: &Question) -> Option<Recalled> {
         let engine = self.engine();
-        let kept = engine.cache().reply(&question.key)?;
+        let kept = engine.cache().reply(&question.0)?;
         if !kept.reached.iter().all(|name| policy::sees(self.principal(), name)) {
             return None;
         }
@@ -129,7 +129,7 @@ impl QueryContext {
             return None;
         }
         // A query that may not be begun is refused where it is planned, with the reason.
-        let mut ticket = self.ticket(question.statement.clone(), None, None).ok()?;
+        let mut ticket = self.ticket(kept.statement.clone(), None, None).ok()?;
         ticket.answers_with(Arc::clone(&kept.status), &kept.tables);
         ticket.uses(CacheUse::Hit);
         Some(Recalled { ticket, kept })

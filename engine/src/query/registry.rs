@@ -131,6 +131,15 @@ impl fmt::Debug for Entry {
     }
 }
 
+/// As much of a statement as is shown.
+fn shown(statement: &str) -> &str {
+    // No text has more characters than bytes.
+    match statement.len() > STATEMENT_CHARS {
+        true => statement.char_indices().nth(STATEMENT_CHARS).map_or(statement, |(end, _)| &statement[..end]),
+        false => statement,
+    }
+}
+
 impl Entry {
     pub(super) fn new(
         id: Uuid,
@@ -143,7 +152,7 @@ impl Entry {
         Self {
             id,
             principal: principal.clone(),
-            statement: statement.chars().take(STATEMENT_CHARS).collect(),
+            statement: shown(statement).to_owned(),
             submitted_at,
             started,
             stop,

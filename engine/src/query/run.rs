@@ -92,6 +92,11 @@ impl Ticket {
         self.entry.id
     }
 
+    /// What was asked, as the record says it; nothing once it ended.
+    pub(super) fn statement(&self) -> &str {
+        self.record.as_ref().map_or("", |record| record.statement.as_str())
+    }
+
     /// Rows that are handed out at the most.
     pub(crate) fn max_rows(&self) -> Option<usize> {
         self.max_rows

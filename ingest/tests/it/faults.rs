@@ -300,7 +300,7 @@ impl World {
             session.register_table("t", snapshot.provider().clone()).unwrap();
             let batch = rows(&session, "select run_id, count(*) from t group by run_id").await;
             for row in 0..batch.num_rows() {
-                let run = batch.column(0).as_string::<i32>().value(row);
+                let run = batch.column(0).as_string_view().value(row);
                 let count = batch.column(1).as_primitive::<Int64Type>().value(row);
                 if committed.contains_key(run) && count > most {
                     self.wrong(format!("the {log} log has run {run} {count} times"));

@@ -7,8 +7,8 @@ mod provenance;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
 use axum::http::header::IF_NONE_MATCH;
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use utoipa_axum::router::OpenApiRouter;
@@ -65,19 +65,20 @@ pub(super) async fn answer(
     Caller(principal): Caller,
     State(state): State<Shared>,
     Path(name): Path<String>,
+    address: Uri,
     headers: HeaderMap,
-    mut params: Params,
 ) -> Result<Response, ApiError> {
+    let context = state.engine.query_as(principal);
+    let question = recall::by_address(&context, &address, &headers);
+    if let Some(reply) = recall::again(&context, &question, &headers).await? {
+        state.telemetry.reply_given_again();
+        return Ok(reply);
+    }
+    let mut params = Params::of(&address)?;
     let format = ReplyFormat::choose(&mut params, &headers)?;
     let query = metric_query(name, &mut params)?;
     let (depth, explain) = (depth(&mut params)?, flag(&mut params, "explain")?);
     params.finish()?;
-    let context = state.engine.query_as(principal);
-    let question = context.question(&format!("metric {query:?} {depth:?} {format:?}"), query.to_string());
-    if !explain && let Some(reply) = recall::again(&context, &question, &headers).await? {
-        state.telemetry.reply_given_again();
-        return Ok(reply);
-    }
     if explain {
         return Box::pin(explained(context, query, &format)).await;
     }

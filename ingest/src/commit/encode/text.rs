@@ -43,6 +43,12 @@ const SAMPLE: usize = 1_000;
 /// Of a hundred texts of the first page, those that may differ: more, and a dictionary is but a second copy.
 const DIFFERENT_PERCENT: usize = 95;
 
+/// Texts of a dictionary whose codes take a byte at the most.
+const FEW_TEXTS: usize = 1 << 8;
+
+/// Of a hundred bytes of codes, those that must not be left for the codes to be compressed.
+const WORTHWHILE_PERCENT: usize = 75;
+
 /// Encodes one column of text of one row group. Texts that repeat become codes of a dictionary; those that hardly do
 /// are written as they are.
 ///
@@ -228,7 +234,7 @@ impl TextColumn {
                 Encoding::PLAIN
             }
         };
-        let buf = compress(&content, compressor)?;
+        let buf = self.compressed_data(&content, compressor)?;
         let data = Page::DataPage {
             buf,
             num_values: page.rows as u32,
@@ -254,6 +260,21 @@ impl TextColumn {
         Ok(())
     }
 
+    /// The content of a data page, compressed. Codes of few texts are packed already: where the first page becomes hardly
+    /// smaller, the chunk is left as it is, and no reader spends its time on it.
+    fn compressed_data(&mut self, content: &[u8], compressor: &mut Compressor<'_>) -> Result<Bytes> {
+        if self.compression == Compression::UNCOMPRESSED {
+            return Ok(Bytes::copy_from_slice(content));
+        }
+        let buf = compress(content, compressor)?;
+        let has_few = self.dictionary.as_ref().is_some_and(|dictionary| dictionary.len() <= FEW_TEXTS);
+        if self.pages.is_empty() && has_few && buf.len() * 100 > content.len() * WORTHWHILE_PERCENT {
+            self.compression = Compression::UNCOMPRESSED;
+            return Ok(Bytes::copy_from_slice(content));
+        }
+        Ok(buf)
+    }
+
     /// Writes the texts of the first page as they are.
     fn give_up_dictionary(&mut self) {
         let Some(dictionary) = self.dictionary.take() else { return };
@@ -269,10 +290,14 @@ impl TextColumn {
             dictionary.texts().for_each(|text| bloom.insert(text));
         }
         let (num_values, page) = (dictionary.len() as u32, dictionary.into_page());
-        let buf = compress(&page, compressor)?;
+        let size = page.len();
+        let buf = match self.compression {
+            Compression::UNCOMPRESSED => Bytes::from(page),
+            _ => compress(&page, compressor)?,
+        };
         let bytes = buf.len();
         let dictionary = Page::DictionaryPage { buf, num_values, encoding: Encoding::PLAIN, is_sorted: false };
-        self.closed = Some(ClosedDictionary { page: CompressedPage::new(dictionary, page.len()), bytes });
+        self.closed = Some(ClosedDictionary { page: CompressedPage::new(dictionary, size), bytes });
         Ok(())
     }
 
