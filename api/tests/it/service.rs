@@ -197,6 +197,12 @@ async fn a_reply_from_memory_is_the_one_that_was_given_before() {
         assert_eq!((known.status, known.body.len()), (StatusCode::NOT_MODIFIED, 0), "{path}");
         assert_eq!(known.header("x-xiangyun-tables"), first.header("x-xiangyun-tables"), "{path}");
     }
+    // One address in another form is another reply.
+    for (accept, kind) in [("text/csv", "text/csv"), ("application/json", "application/json"), ("text/csv", "text/csv")]
+    {
+        let reply = lake.get_accepting(&paths[0], accept).await;
+        assert!(reply.header("content-type").starts_with(kind), "{accept}: {}", reply.header("content-type"));
+    }
     // A commit ends all of them, and what is told of the table is told anew.
     let before = lake.get(&paths[0]).await.json();
     lake.append(8..=9).await;
