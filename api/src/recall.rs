@@ -12,6 +12,7 @@ use xiangyun_engine::query::{CacheUse, QueryStatus, Question, ReplyPlace};
 use xiangyun_engine::{Error, ErrorKind, QueryContext, Result};
 
 use crate::reply::{CACHE_STATUS, Freshness, QUERY_ID, cache_status};
+use crate::telemetry::Telemetry;
 
 /// A reply in memory.
 struct Kept {
@@ -33,6 +34,7 @@ pub(crate) fn by_address(context: &QueryContext, address: &Uri, headers: &Header
 
 /// The reply that was given to `question` before, if it still holds: nothing is planned, or read but the tables' versions.
 pub(crate) async fn again(
+    telemetry: &Telemetry,
     context: &QueryContext,
     question: &Question,
     headers: &HeaderMap,
@@ -41,6 +43,7 @@ pub(crate) async fn again(
     let Some(kept) = recalled.reply().downcast_ref::<Kept>() else {
         return Err(Error::new(ErrorKind::Internal, "another door's reply was kept under this question"));
     };
+    telemetry.reply_given_again();
     let id = recalled.id();
     if let Some(unchanged) =
         kept.freshness.unchanged(headers.get(IF_NONE_MATCH), kept.headers.get(&crate::reply::TABLES))

@@ -186,8 +186,7 @@ pub(super) async fn by_address(
 ) -> Result<Response, ApiError> {
     let context = state.engine.query_as(principal);
     let question = recall::by_address(&context, &address, &headers);
-    if let Some(reply) = recall::again(&context, &question, &headers).await? {
-        state.telemetry.reply_given_again();
+    if let Some(reply) = recall::again(&state.telemetry, &context, &question, &headers).await? {
         return Ok(reply);
     }
     let mut params = Params::of(&address)?;
@@ -213,9 +212,8 @@ async fn run(
     let is_plain = query_id.is_none() && matches!(request.as_of, AsOf::Now);
     let question = is_plain.then(|| context.question(&format!("POST {request:?} {format:?}")));
     if let Some(question) = &question
-        && let Some(reply) = recall::again(&context, question, headers).await?
+        && let Some(reply) = recall::again(&state.telemetry, &context, question, headers).await?
     {
-        state.telemetry.reply_given_again();
         return Ok(reply);
     }
     // What is seldom done is put aside: this future is moved about for every reply that is given again.

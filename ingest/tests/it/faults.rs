@@ -231,7 +231,7 @@ impl World {
         for batch in &batches {
             let number = |column: usize, row: usize| batch.column(column).as_primitive::<Int64Type>().value(row);
             for row in 0..batch.num_rows() {
-                let part = batch.column(1).as_string::<i32>().value(row).to_owned();
+                let part = batch.column(1).as_string_view().value(row).to_owned();
                 found.insert((number(0, row), part), (number(2, row), number(3, row)));
             }
         }

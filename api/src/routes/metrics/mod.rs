@@ -70,8 +70,7 @@ pub(super) async fn answer(
 ) -> Result<Response, ApiError> {
     let context = state.engine.query_as(principal);
     let question = recall::by_address(&context, &address, &headers);
-    if let Some(reply) = recall::again(&context, &question, &headers).await? {
-        state.telemetry.reply_given_again();
+    if let Some(reply) = recall::again(&state.telemetry, &context, &question, &headers).await? {
         return Ok(reply);
     }
     let mut params = Params::of(&address)?;
