@@ -9,8 +9,8 @@ use crate::functions::{self, Reference};
 use crate::policy::Principal;
 use crate::project::{Diagnostics, Project};
 use crate::query::{
-    self, Admission, CacheCounts, CacheUses, ClassLoad, Compiled, Kept, Limits, LogQueries, QueryContext, QuerySink,
-    Registry, ResultCache, Runtime,
+    self, Admission, CacheCounts, CacheSize, CacheUses, ClassLoad, Compiled, Kept, Limits, LogQueries, QueryContext,
+    QuerySink, Registry, ResultCache, Runtime,
 };
 use crate::semantic::Models;
 use crate::storage::Storage;
@@ -119,6 +119,11 @@ impl Engine {
     /// How often the cache of results had the rows of a query. Whole replies that a door keeps are for that one to count.
     pub fn cache_counts(&self) -> CacheCounts {
         self.inner.cache_uses.counts()
+    }
+
+    /// What the cache of results and replies holds.
+    pub fn cache_size(&self) -> CacheSize {
+        self.inner.cache.size()
     }
 
     /// The tables as their logs say they are.

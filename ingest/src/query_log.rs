@@ -63,9 +63,8 @@ impl QuerySink for QueryLog {
     fn record(&self, mut record: QueryRecord) {
         LogQueries.record(record.clone());
         if record.statement.len() > STATEMENT_BYTES {
-            record.statement.truncate(record.statement.floor_char_boundary(STATEMENT_BYTES));
-            record.statement.push('…');
-            record.statement.shrink_to_fit();
+            let cut = &record.statement[..record.statement.floor_char_boundary(STATEMENT_BYTES)];
+            record.statement = format!("{cut}…").into();
         }
         if self.records.try_send(record).is_err() {
             let count = self.left_out.fetch_add(1, Ordering::Relaxed) + 1;

@@ -17,6 +17,10 @@ pub(super) struct EngineFigures {
     running: Family<ClassLabels, Gauge>,
     queued: Family<ClassLabels, Gauge>,
     cache: Family<CacheLabels, Counter>,
+    cache_bytes: Gauge<u64, AtomicU64>,
+    cache_limit_bytes: Gauge<u64, AtomicU64>,
+    cache_entries: Gauge<u64, AtomicU64>,
+    cache_evictions: Counter,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -59,7 +63,39 @@ impl EngineFigures {
             "Queries by what the memory of results had to do with them",
             cache.clone(),
         );
-        Self { reserved_bytes, memory_limit_bytes, running, queued, cache }
+        let cache_bytes = Gauge::default();
+        registry.register_with_unit(
+            "xiangyun_result_cache_size",
+            "Memory that results and replies take",
+            Unit::Bytes,
+            cache_bytes.clone(),
+        );
+        let cache_limit_bytes = Gauge::default();
+        registry.register_with_unit(
+            "xiangyun_result_cache_limit",
+            "Memory that results and replies may take",
+            Unit::Bytes,
+            cache_limit_bytes.clone(),
+        );
+        let cache_entries = Gauge::default();
+        registry.register("xiangyun_result_cache_entries", "Results and replies in memory", cache_entries.clone());
+        let cache_evictions = Counter::default();
+        registry.register(
+            "xiangyun_result_cache_evictions",
+            "Results and replies that had to make room for others",
+            cache_evictions.clone(),
+        );
+        Self {
+            reserved_bytes,
+            memory_limit_bytes,
+            running,
+            queued,
+            cache,
+            cache_bytes,
+            cache_limit_bytes,
+            cache_entries,
+            cache_evictions,
+        }
     }
 
     /// A reply was given again whole, without a plan.
@@ -81,6 +117,11 @@ impl EngineFigures {
         for (outcome, count) in [("hit", counts.hits), ("miss", counts.misses), ("bypass", counts.bypassed)] {
             self.cache.get_or_create(&CacheLabels { outcome }).inner().store(count, Ordering::Relaxed);
         }
+        let size = engine.cache_size();
+        self.cache_bytes.set(size.bytes);
+        self.cache_limit_bytes.set(size.limit_bytes);
+        self.cache_entries.set(size.entries);
+        self.cache_evictions.inner().store(size.evicted, Ordering::Relaxed);
         // It is there from the beginning, as the others are.
         drop(self.cache.get_or_create(&CacheLabels { outcome: "reply" }));
     }

@@ -47,7 +47,7 @@ impl QueryCounters {
             QueryOutcome::Failed(kind) => kind.code(),
             _ => "",
         };
-        let class = record.class.name();
+        let class = record.principal.class().name();
         let labels = QueryLabels { class, outcome: record.outcome.name(), error_type };
         self.durations.get_or_create(&labels).observe(record.elapsed.as_secs_f64());
         self.rows.get_or_create(&ClassLabels { class }).inc_by(record.rows);

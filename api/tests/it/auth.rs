@@ -71,7 +71,7 @@ async fn health_and_the_page_are_open_and_tell_nothing() {
 async fn the_caller_is_recorded_under_its_name() {
     let lake = with_tokens().await;
     assert_eq!(get(&lake, "/v1/query?sql=SELECT+1+AS+a", Some("Bearer test")).await.status, StatusCode::OK);
-    assert_eq!(lake.records.0.lock().unwrap().last().unwrap().principal, "screen");
+    assert_eq!(lake.records.0.lock().unwrap().last().unwrap().principal.name(), "screen");
 }
 
 #[tokio::test]

@@ -158,6 +158,32 @@ async fn it_is_told_how_often_the_memory_of_results_had_the_answer() {
     assert_eq!(uses().await, [2.0, 1.0, 2.0, 1.0]);
 }
 
+#[tokio::test]
+async fn it_is_told_what_the_memory_of_results_holds_and_lets_go() {
+    let limit = 200_000;
+    let lake = Lake::open().await.limited(|limits| limits.cache_bytes = limit).await;
+    let held = async || {
+        let told = read(&lake).await;
+        ["size_bytes", "limit_bytes", "entries", "evictions_total"]
+            .map(|figure| told.sum(&format!("xiangyun_result_cache_{figure}"), &[]))
+    };
+    let ask = async |number: u32| {
+        lake.get(&format!("/v1/query?sql={}", encoded(&format!("SELECT case_id, {number} AS n FROM approvals.cases"))))
+            .await
+    };
+    assert_eq!(held().await, [0.0, limit as f64, 0.0, 0.0]);
+    ask(0).await;
+    let [bytes, _, entries, evictions] = held().await;
+    // The rows, and the reply that was made of them.
+    assert!(bytes > 500.0 && entries == 2.0 && evictions == 0.0, "{bytes} bytes, {entries} entries");
+    for number in 1..400 {
+        ask(number).await;
+    }
+    let [bytes, _, entries, evictions] = held().await;
+    assert!(bytes <= limit as f64 && entries > 2.0, "{bytes} bytes, {entries} entries");
+    assert_eq!(entries + evictions, 800.0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn queries_that_run_and_wait_are_told_by_class() {
     let one = ClassLimits { concurrent: 1, queued: 5, ..ClassLimits::NONE };

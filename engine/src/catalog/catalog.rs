@@ -54,6 +54,8 @@ struct Slot {
     state: AsyncMutex<SlotState>,
     /// How often it was asked for the newest version.
     asked: AtomicU64,
+    /// The newest version when the log was last looked at, and when it was listed: for those who need no more.
+    seen: Mutex<Option<(u64, Instant)>>,
 }
 
 #[derive(Default)]
@@ -249,6 +251,12 @@ impl Catalog {
         }
     }
 
+    /// Whether a glance at the log, for which nobody waits, shows that nothing was committed to `name` since `version`. What
+    /// it does not tell, [`Self::is_newest`] does.
+    pub(crate) fn is_seen_newest(&self, name: &TableName, version: u64) -> bool {
+        self.slot(name).is_at(version)
+    }
+
     /// Whether nothing was committed to `name` since `version`.
     pub(crate) async fn is_newest(&self, name: &TableName, version: u64) -> bool {
         let slot = self.slot(name);
@@ -433,11 +441,12 @@ impl Catalog {
 
     fn slot(&self, name: &TableName) -> Arc<Slot> {
         let mut tables = self.inner.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || {
-            let log = TableLog::of_table(&self.inner.storage, name);
-            Arc::new(Slot::new(log))
-        };
-        tables.entry(name.clone()).or_insert_with(new).clone()
+        if let Some(slot) = tables.get(name) {
+            return Arc::clone(slot);
+        }
+        let slot = Arc::new(Slot::new(TableLog::of_table(&self.inner.storage, name)));
+        tables.insert(name.clone(), Arc::clone(&slot));
+        slot
     }
 
     fn absent(&self, name: &TableName) -> CatalogError {
@@ -477,7 +486,14 @@ pub fn register_store(storage: &Storage, runtime: &RuntimeEnv) -> Result<()> {
 
 impl Slot {
     fn new(log: TableLog) -> Self {
-        Self { log, state: AsyncMutex::default(), asked: AtomicU64::new(0) }
+        Self { log, state: AsyncMutex::default(), asked: AtomicU64::new(0), seen: Mutex::default() }
+    }
+
+    /// As [`Catalog::is_seen_newest`].
+    fn is_at(&self, version: u64) -> bool {
+        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.is_some_and(|(newest, listed)| newest == version && listed.elapsed() < LISTED_FOR)
+            && self.log.lacks(version + 1)
     }
 
     /// The cache, and the newest version that there was when this was asked. Those who ask while the log is looked at share
@@ -494,6 +510,8 @@ impl Slot {
         let answers = self.asked.load(Ordering::SeqCst);
         let snapshot = self.refresh(&mut state).await?;
         state.answered = answers;
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) =
+            snapshot.as_ref().map(TableSnapshot::version).zip(state.listed);
         Ok((state, snapshot))
     }
 

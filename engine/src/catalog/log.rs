@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,6 +18,9 @@ use super::error::CatalogError;
 use super::table_name::TableName;
 use crate::error::Result;
 use crate::storage::{Storage, StorageError};
+
+/// Folder of a table's log.
+const LOG_FOLDER: &str = "_delta_log";
 
 /// Folder of the logs that Xiangyun keeps for itself. No table's schema can be called so.
 const INTERNAL: &str = "_xiangyun";
@@ -34,6 +38,8 @@ pub struct TableLog {
     label: String,
     path: Path,
     storage: Storage,
+    /// The log's folder, where this machine has it.
+    local_folder: Option<PathBuf>,
     log_store: LogStoreRef,
 }
 
@@ -89,7 +95,8 @@ impl TableLog {
         let prefixed: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(storage.store.clone(), path.clone()));
         let url = storage.url_of(&path);
         let log_store = default_logstore(prefixed, storage.store.clone(), &url, &StorageConfig::default());
-        Self { label, path, storage: storage.clone(), log_store }
+        let local_folder = url.to_file_path().ok().map(|table| table.join(LOG_FOLDER));
+        Self { label, path, storage: storage.clone(), local_folder, log_store }
     }
 
     /// The table's name, or the internal log's path, for messages.
@@ -113,7 +120,7 @@ impl TableLog {
     }
 
     fn folder(&self) -> Path {
-        self.path.clone().join("_delta_log")
+        self.path.clone().join(LOG_FOLDER)
     }
 
     /// The commit files newer than `after` (all of them for `None`).
@@ -163,6 +170,13 @@ impl TableLog {
     pub(crate) async fn may_have(&self, version: u64) -> bool {
         let found = self.storage.store.head(&self.folder().join(file_name(version))).await;
         !matches!(found, Err(object_store::Error::NotFound { .. }))
+    }
+
+    /// Whether `version` was surely not committed, as far as a look at a local folder tells; of any other store nothing is
+    /// told. To look a name up takes a microsecond: nobody has to wait for it, nor to share it.
+    pub(crate) fn lacks(&self, version: u64) -> bool {
+        let commit = self.local_folder.as_ref().map(|folder| folder.join(file_name(version)));
+        commit.is_some_and(|commit| matches!(commit.try_exists(), Ok(false)))
     }
 
     /// What deltalake noted of the last checkpoint. A hint that is missing, broken or out of reach is none.

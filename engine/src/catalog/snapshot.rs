@@ -53,14 +53,14 @@ impl TableSnapshot {
         Self::read(log, state, SchemaRef::clone).await
     }
 
-    async fn read(log: &TableLog, state: &DeltaTableState, read_as: fn(&SchemaRef) -> SchemaRef) -> Result<Self> {
+    async fn read(log: &TableLog, state: &DeltaTableState, types: fn(&SchemaRef) -> SchemaRef) -> Result<Self> {
         let views = file_views(log, state)?;
         let stored = plain_schema(&state.snapshot().arrow_schema());
         // Files and tables that were written without the hidden columns have missing values in them.
         let traced_schema = with_provenance(&stored);
         let schema = without_provenance(&stored);
         let partition_by: Arc<[String]> = state.metadata().partition_columns().iter().map(Into::into).collect();
-        let read_schema = read_as(&traced_schema);
+        let read_schema = types(&traced_schema);
         let columns = scan_columns(&read_schema, &partition_by);
         let files: Arc<[DataFile]> = DataFile::all(log, &views, &columns)?.into();
         let rows = files.iter().map(DataFile::rows).sum();
@@ -72,7 +72,7 @@ impl TableSnapshot {
             (projected(whole.clone(), &schema)?, projected(whole, &traced_schema)?)
         } else {
             let traced = LakeTable::new(read_schema, &columns, files);
-            (Arc::new(traced.narrowed(read_as(&schema))), Arc::new(traced))
+            (Arc::new(traced.narrowed(types(&schema))), Arc::new(traced))
         };
         let version = state.version();
         let id = state.metadata().id().into();

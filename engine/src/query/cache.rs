@@ -3,12 +3,14 @@
 //! bound, are whole replies; those are known by their question alone and say themselves which versions they are of.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, ready};
+use moka::notification::RemovalCause;
 use moka::sync::Cache;
 
 use super::recall::KeptReply;
@@ -64,19 +66,52 @@ enum Kept {
 pub(crate) struct ResultCache {
     kept: Option<Cache<ResultKey, Kept>>,
     largest: u64,
+    /// Removed for want of room.
+    evicted: Arc<AtomicU64>,
+}
+
+/// What the cache holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CacheSize {
+    /// Bytes of the results and replies in it.
+    pub bytes: u64,
+    /// Bytes that there may be.
+    pub limit_bytes: u64,
+    /// Results and replies.
+    pub entries: u64,
+    /// Results and replies that had to make room for others, since the engine was opened.
+    pub evicted: u64,
 }
 
 impl ResultCache {
     /// Of so many bytes; 0: none.
     pub(crate) fn new(bytes: u64) -> Self {
+        let evicted = Arc::<AtomicU64>::default();
         let cache = || {
             let weigh = |_: &ResultKey, kept: &Kept| match kept {
                 Kept::Result(result) => result.bytes,
                 Kept::Reply(reply) => reply.bytes,
             };
-            Cache::builder().max_capacity(bytes).weigher(weigh).build()
+            let evicted = Arc::clone(&evicted);
+            let count = move |_: Arc<ResultKey>, _: Kept, cause: RemovalCause| {
+                evicted.fetch_add(u64::from(cause == RemovalCause::Size), Ordering::Relaxed);
+            };
+            Cache::builder().max_capacity(bytes).weigher(weigh).eviction_listener(count).build()
         };
-        Self { kept: (bytes > 0).then(cache), largest: bytes / LARGEST_PART }
+        Self { kept: (bytes > 0).then(cache), largest: bytes / LARGEST_PART, evicted }
+    }
+
+    /// What is in it now.
+    pub(crate) fn size(&self) -> CacheSize {
+        let Some(kept) = &self.kept else { return CacheSize::default() };
+        // What was put in and removed lately is counted first.
+        kept.run_pending_tasks();
+        CacheSize {
+            bytes: kept.weighted_size(),
+            limit_bytes: kept.policy().max_capacity().unwrap_or_default(),
+            entries: kept.entry_count(),
+            evicted: self.evicted.load(Ordering::Relaxed),
+        }
     }
 
     pub(crate) fn get(&self, key: &ResultKey) -> Option<Arc<CachedResult>> {

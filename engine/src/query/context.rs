@@ -96,7 +96,7 @@ impl QueryContext {
             PrincipalClass::Dashboard => Lane::Quick,
             PrincipalClass::Analyst | PrincipalClass::Batch | PrincipalClass::Operator => Lane::Heavy,
         };
-        let ticket = self.ticket(request.sql.clone(), query_id, request.max_rows)?;
+        let ticket = self.ticket(request.sql.as_str(), query_id, request.max_rows)?;
         let state = self.engine.runtime().session(self.engine.clock().now());
         let planned = ticket.guard_planning(Box::pin(self.plan_sql(&state, &request, staged))).await;
         self.prepared(ticket, state, planned, &question, lane)
@@ -173,19 +173,23 @@ impl QueryContext {
         Resolver { project: self.engine.project(), principal: &self.principal, data, as_of, state, models }
     }
 
-    pub(super) fn ticket(&self, statement: String, query_id: Option<Uuid>, max_rows: Option<usize>) -> Result<Ticket> {
+    pub(super) fn ticket(
+        &self,
+        statement: impl Into<Arc<str>>,
+        query_id: Option<Uuid>,
+        max_rows: Option<usize>,
+    ) -> Result<Ticket> {
         let record = QueryRecord {
             id: query_id.unwrap_or_else(Uuid::now_v7),
-            principal: self.principal.name().to_owned(),
-            class: self.principal.class(),
-            statement,
-            tables: Vec::new(),
+            principal: self.principal.clone(),
+            statement: statement.into(),
+            tables: Arc::default(),
             started_at: self.engine.clock().now(),
             elapsed: Duration::ZERO,
             rows: 0,
             outcome: QueryOutcome::Cancelled,
         };
-        Ticket::open(&self.engine, &self.principal, record, max_rows)
+        Ticket::open(&self.engine, record, max_rows)
     }
 
     /// The tables and views this principal may see, in the order of their names.

@@ -18,6 +18,7 @@ mod derived;
 mod error;
 mod expansion;
 mod explain;
+mod few_groups;
 mod gate;
 mod held;
 mod hidden;
@@ -57,8 +58,8 @@ mod written;
 
 pub(crate) use admission::Admission;
 pub use admission::ClassLoad;
-pub use cache::CacheUse;
 pub(crate) use cache::ResultCache;
+pub use cache::{CacheSize, CacheUse};
 pub use cache_uses::CacheCounts;
 pub(crate) use cache_uses::CacheUses;
 pub use context::{FunctionDoc, QueryContext};

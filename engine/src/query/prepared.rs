@@ -53,8 +53,8 @@ impl Prepared {
     /// Where the reply to `question`, which is this one, may be kept; none where it depends on more than tables.
     pub fn place_of(&self, question: &Question) -> Option<ReplyPlace> {
         self.key.filter(|_| self.engine.cache().is_on())?;
-        let (cache, statement) = (Arc::clone(self.engine.cache()), self.ticket.statement().to_owned());
-        Some(ReplyPlace::new(cache, question, statement, self.tables.clone(), self.reached.clone()))
+        let (cache, statement) = (Arc::clone(self.engine.cache()), self.ticket.statement());
+        Some(ReplyPlace::new(cache, question, statement, self.tables.as_slice().into(), self.reached.clone()))
     }
 
     /// Ends the query: the caller has the answer already.

@@ -30,8 +30,8 @@ type Reply = Arc<dyn Any + Send + Sync>;
 
 /// A reply, and what it rests on.
 pub(super) struct KeptReply {
-    statement: String,
-    tables: Vec<TableVersion>,
+    statement: Arc<str>,
+    tables: Arc<[TableVersion]>,
     reached: Vec<TableName>,
     status: Arc<QueryStatus>,
     reply: Reply,
@@ -48,8 +48,8 @@ impl fmt::Debug for KeptReply {
 pub struct ReplyPlace {
     cache: Arc<ResultCache>,
     question: ResultKey,
-    statement: String,
-    tables: Vec<TableVersion>,
+    statement: Arc<str>,
+    tables: Arc<[TableVersion]>,
     reached: Vec<TableName>,
 }
 
@@ -57,8 +57,8 @@ impl ReplyPlace {
     pub(super) fn new(
         cache: Arc<ResultCache>,
         question: &Question,
-        statement: String,
-        tables: Vec<TableVersion>,
+        statement: Arc<str>,
+        tables: Arc<[TableVersion]>,
         reached: Vec<TableName>,
     ) -> Self {
         Self { cache, question: question.0, statement, tables, reached }
@@ -124,13 +124,14 @@ impl QueryContext {
         if !kept.reached.iter().all(|name| policy::sees(self.principal(), name)) {
             return None;
         }
-        let newest = kept.tables.iter().map(|table| engine.catalog().is_newest(&table.name, table.version));
-        if join_all(newest).await.contains(&false) {
+        let catalog = engine.catalog();
+        let unsure = kept.tables.iter().filter(|table| !catalog.is_seen_newest(&table.name, table.version));
+        if join_all(unsure.map(|table| catalog.is_newest(&table.name, table.version))).await.contains(&false) {
             return None;
         }
         // A query that may not be begun is refused where it is planned, with the reason.
-        let mut ticket = self.ticket(kept.statement.clone(), None, None).ok()?;
-        ticket.answers_with(Arc::clone(&kept.status), &kept.tables);
+        let mut ticket = self.ticket(Arc::clone(&kept.statement), None, None).ok()?;
+        ticket.answers_with(Arc::clone(&kept.status), Arc::clone(&kept.tables));
         ticket.uses(CacheUse::Hit);
         Some(Recalled { ticket, kept })
     }

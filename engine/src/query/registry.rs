@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::pool::QueryPool;
 use super::profile::{ProfileNode, Scanned, profile, scanned};
 use super::result::{QueryStatus, TableVersion};
-use super::sink::QueryOutcome;
+use super::sink::{QueryOutcome, QueryRecord};
 use super::stop::Stop;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{self, Principal};
@@ -98,7 +98,8 @@ pub struct QueryInfo {
 pub(crate) struct Entry {
     pub(super) id: Uuid,
     principal: Principal,
-    statement: String,
+    /// As much of it as is shown.
+    statement: Arc<str>,
     submitted_at: DateTime<Utc>,
     started: Instant,
     stop: Arc<Stop>,
@@ -109,7 +110,7 @@ pub(crate) struct Entry {
 struct Course {
     state: QueryState,
     status: Option<Arc<QueryStatus>>,
-    tables: Vec<TableVersion>,
+    tables: Arc<[TableVersion]>,
     pool: Option<Arc<QueryPool>>,
     /// While it runs: the plan holds what its operators have built.
     plan: Option<Arc<dyn ExecutionPlan>>,
@@ -132,34 +133,29 @@ impl fmt::Debug for Entry {
 }
 
 /// As much of a statement as is shown.
-fn shown(statement: &str) -> &str {
+fn shown(statement: &Arc<str>) -> Arc<str> {
     // No text has more characters than bytes.
-    match statement.len() > STATEMENT_CHARS {
-        true => statement.char_indices().nth(STATEMENT_CHARS).map_or(statement, |(end, _)| &statement[..end]),
-        false => statement,
-    }
+    let end = match statement.len() > STATEMENT_CHARS {
+        true => statement.char_indices().nth(STATEMENT_CHARS).map(|(end, _)| end),
+        false => None,
+    };
+    end.map_or_else(|| Arc::clone(statement), |end| statement[..end].into())
 }
 
 impl Entry {
-    pub(super) fn new(
-        id: Uuid,
-        principal: &Principal,
-        statement: &str,
-        submitted_at: DateTime<Utc>,
-        started: Instant,
-        stop: Arc<Stop>,
-    ) -> Self {
+    /// The query of which `record` will be kept.
+    pub(super) fn new(record: &QueryRecord, started: Instant, stop: Arc<Stop>) -> Self {
         Self {
-            id,
-            principal: principal.clone(),
-            statement: shown(statement).to_owned(),
-            submitted_at,
+            id: record.id,
+            principal: record.principal.clone(),
+            statement: shown(&record.statement),
+            submitted_at: record.started_at,
             started,
             stop,
             course: Mutex::new(Course {
                 state: QueryState::Pending,
                 status: None,
-                tables: Vec::new(),
+                tables: Arc::default(),
                 pool: None,
                 plan: None,
                 profile: None,
@@ -186,7 +182,7 @@ impl Entry {
     }
 
     /// What rows are counted by, and the versions that are read.
-    pub(super) fn hands_out(&self, status: Arc<QueryStatus>, tables: Vec<TableVersion>) {
+    pub(super) fn hands_out(&self, status: Arc<QueryStatus>, tables: Arc<[TableVersion]>) {
         let mut course = self.course();
         course.status = Some(status);
         course.tables = tables;
@@ -277,7 +273,7 @@ impl Entry {
         QueryInfo {
             query_id: self.id,
             principal: self.principal.name().to_owned(),
-            statement: self.statement.clone(),
+            statement: self.statement.to_string(),
             state: course.state,
             submitted_at: self.submitted_at,
             elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
@@ -285,7 +281,7 @@ impl Entry {
             truncated: course.status.as_ref().is_some_and(|status| status.is_truncated()),
             scanned: course.plan.as_ref().map_or_else(|| course.scanned.clone(), |plan| scanned(plan.as_ref())),
             peak_memory_bytes: course.pool.as_ref().map_or(course.peak, |pool| pool.peak() as u64),
-            tables: course.tables.clone(),
+            tables: course.tables.to_vec(),
             error: course.failure.clone(),
         }
     }
@@ -345,6 +341,8 @@ impl Registry {
     /// # Errors
     /// `Conflict` for an id that is taken.
     pub(super) fn enter(&self, entry: &Arc<Entry>) -> Result<()> {
+        // Dropped when the others may go on.
+        let mut forgotten = Vec::new();
         let mut known = self.known();
         if known.entries.contains_key(&entry.id) {
             return Err(Error::new(ErrorKind::Conflict, format!("there is a query {} already", entry.id))
@@ -357,9 +355,10 @@ impl Registry {
             let Some(oldest) = known.order.pop_front() else { break };
             match known.entries.get(&oldest) {
                 Some(entry) if !entry.state().has_ended() => known.order.push_back(oldest),
-                _ => drop(known.entries.remove(&oldest)),
+                _ => forgotten.extend(known.entries.remove(&oldest)),
             }
         }
+        drop(known);
         Ok(())
     }
 

@@ -29,6 +29,7 @@ use uuid::Uuid;
 use super::admission::Slot;
 use super::cache::CacheUse;
 use super::error::QueryError;
+use super::few_groups::few_grouped;
 use super::lanes::Lane;
 use super::limits::Allowed;
 use super::pool::{QueryPool, with_pool};
@@ -42,7 +43,7 @@ use super::translate::from_datafusion;
 use super::windows::counted;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::policy::{Principal, PrincipalClass};
+use crate::policy::PrincipalClass;
 
 /// How often is looked at how much a query has read.
 const SCAN_WATCH: Duration = Duration::from_millis(50);
@@ -69,20 +70,15 @@ impl Ticket {
     ///
     /// # Errors
     /// `Conflict` for an id that is taken.
-    pub(crate) fn open(
-        engine: &Engine,
-        principal: &Principal,
-        record: QueryRecord,
-        max_rows: Option<usize>,
-    ) -> Result<Self> {
-        let allowed = engine.limits().of_query(principal.class());
+    pub(crate) fn open(engine: &Engine, record: QueryRecord, max_rows: Option<usize>) -> Result<Self> {
+        let class = record.principal.class();
+        let allowed = engine.limits().of_query(class);
         let max_rows = max_rows.or((allowed.max_rows > 0).then_some(allowed.max_rows));
         let started = Instant::now();
         let stop = Arc::new(Stop::new(started, allowed.timeout, allowed.timeout_setting));
-        let (id, at) = (record.id, record.started_at);
-        let entry = Arc::new(Entry::new(id, principal, &record.statement, at, started, Arc::clone(&stop)));
+        let entry = Arc::new(Entry::new(&record, started, Arc::clone(&stop)));
         engine.registry().enter(&entry)?;
-        let (sink, class) = (Arc::clone(engine.sink()), principal.class());
+        let sink = Arc::clone(engine.sink());
         let (slot, spans) = (Slot::default(), Spans::of(&record));
         Ok(Self { record: Some(record), entry, class, sink, started, stop, allowed, max_rows, slot, spans })
     }
@@ -93,8 +89,8 @@ impl Ticket {
     }
 
     /// What was asked, as the record says it; nothing once it ended.
-    pub(super) fn statement(&self) -> &str {
-        self.record.as_ref().map_or("", |record| record.statement.as_str())
+    pub(super) fn statement(&self) -> Arc<str> {
+        self.record.as_ref().map_or_else(Arc::default, |record| Arc::clone(&record.statement))
     }
 
     /// Rows that are handed out at the most.
@@ -103,11 +99,11 @@ impl Ticket {
     }
 
     /// What its rows are counted by, and the versions that are read.
-    pub(crate) fn answers_with(&mut self, status: Arc<QueryStatus>, tables: &[TableVersion]) {
+    pub(crate) fn answers_with(&mut self, status: Arc<QueryStatus>, tables: Arc<[TableVersion]>) {
         if let Some(record) = &mut self.record {
-            record.tables = tables.to_vec();
+            record.tables = Arc::clone(&tables);
         }
-        self.entry.hands_out(status, tables.to_vec());
+        self.entry.hands_out(status, tables);
     }
 
     /// What is known of the query.
@@ -244,7 +240,7 @@ fn handed_out(
     status: Arc<QueryStatus>,
     rows: impl FnOnce(Ticket, Arc<QueryStatus>) -> BoxStream<'static, Result<RecordBatch>>,
 ) -> QueryResult {
-    ticket.answers_with(Arc::clone(&status), &tables);
+    ticket.answers_with(Arc::clone(&status), tables.as_slice().into());
     let id = ticket.id();
     let batches = rows(ticket, Arc::clone(&status));
     QueryResult { id, schema, tables, status, cache: CacheUse::Bypass, batches }
@@ -263,7 +259,10 @@ async fn start(
     }
     let plan = limited(plan, ticket.max_rows).map_err(|error| from_datafusion(&error))?;
     let physical = state.create_physical_plan(&plan).await.map_err(|error| from_datafusion(&error))?;
-    let physical = stoppable(physical, &ticket.stop).and_then(counted).map_err(|error| from_datafusion(&error))?;
+    let physical = stoppable(physical, &ticket.stop)
+        .and_then(few_grouped)
+        .and_then(counted)
+        .map_err(|error| from_datafusion(&error))?;
     let shared = Arc::clone(&state.runtime_env().memory_pool);
     let pool = Arc::new(QueryPool::new(shared, ticket.allowed.memory_bytes, ticket.allowed.memory_setting));
     let context = TaskContext::from(state).with_runtime(Arc::new(with_pool(state.runtime_env(), &pool)));

@@ -1,6 +1,7 @@
 //! What is remembered of a query: a record, handed to whoever keeps records.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -8,7 +9,7 @@ use uuid::Uuid;
 
 use super::result::TableVersion;
 use crate::error::ErrorKind;
-use crate::policy::PrincipalClass;
+use crate::policy::Principal;
 
 /// How a query ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,14 +44,12 @@ impl QueryOutcome {
 pub struct QueryRecord {
     /// The query's id.
     pub id: Uuid,
-    /// Name of the principal.
-    pub principal: String,
-    /// Its class.
-    pub class: PrincipalClass,
+    /// Who asked.
+    pub principal: Principal,
     /// The statement, or how a metric was asked, without the parameters' values.
-    pub statement: String,
+    pub statement: Arc<str>,
     /// The tables it read, each at one version.
-    pub tables: Vec<TableVersion>,
+    pub tables: Arc<[TableVersion]>,
     /// When it was asked.
     pub started_at: DateTime<Utc>,
     /// From the question to the last row.
@@ -77,7 +76,7 @@ impl QuerySink for LogQueries {
         // The statement may hold literals about persons, so it is left to the sinks that guard what they keep.
         tracing::debug!(
             query.id = %record.id,
-            principal.name = %record.principal,
+            principal.name = record.principal.name(),
             duration_ms = u64::try_from(record.elapsed.as_millis()).unwrap_or(u64::MAX),
             rows = record.rows,
             outcome = ?record.outcome,

@@ -21,7 +21,7 @@ impl Spans {
         let query = tracing::info_span!(
             "query",
             xiangyun.query.id = %record.id,
-            xiangyun.principal.class = record.class.name(),
+            xiangyun.principal.class = record.principal.class().name(),
             xiangyun.query.cache = Empty,
             xiangyun.query.rows = Empty,
             xiangyun.query.outcome = Empty,

@@ -43,7 +43,7 @@ async fn outcome_rows_and_tables_are_recorded() {
         ]
     );
     assert_eq!(records[0].id, id);
-    assert_eq!(records[0].principal, "li");
+    assert_eq!(records[0].principal.name(), "li");
     // The view was asked, and the table under it was read.
     assert_eq!(records[1].tables.len(), 1);
     assert_eq!((records[1].tables[0].name.to_string().as_str(), records[1].tables[0].version), ("approvals.cases", 0));

@@ -60,7 +60,7 @@ pub fn query_records_batch(records: &[QueryRecord]) -> Result<RecordBatch> {
     };
     let columns: Vec<ArrayRef> = vec![
         texts(records.iter().map(|record| Some(record.id.to_string()))),
-        texts(records.iter().map(|record| Some(&record.principal))),
+        texts(records.iter().map(|record| Some(record.principal.name()))),
         texts(records.iter().map(|record| Some(&record.statement))),
         texts(records.iter().map(|record| Some(tables(record)))),
         instants(records.iter().map(|record| Some(record.started_at))),

@@ -1,10 +1,11 @@
 //! Record batches → the bytes of a Parquet file.
 //!
-//! Texts have an encoder of our own, numbers and times that of the library.
+//! Texts have an encoder of our own, numbers and times that of the library, in the form that their first rows ask for.
 
 mod bounds;
 mod dictionary;
 mod hybrid;
+mod numbers;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -14,7 +15,7 @@ use std::io::Write;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves};
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowWriterOptions, compute_leaves};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ParquetMetaData;
@@ -23,6 +24,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::ColumnDescPtr;
 use zstd::bulk::Compressor;
 
+use numbers::Forms;
 use text::TextColumn;
 
 /// Rows of a row group: what a scan skips or reads as a whole.
@@ -31,7 +33,7 @@ pub(super) const ROW_GROUP_ROWS: usize = 1 << 20;
 /// Writes one file.
 pub(super) struct FileEncoder<W: Write + Send> {
     file: SerializedFileWriter<W>,
-    library: ArrowRowGroupWriterFactory,
+    forms: Forms,
     schema: SchemaRef,
     compressor: Compressor<'static>,
     group: Option<Group>,
@@ -56,8 +58,7 @@ impl<W: Write + Send> FileEncoder<W> {
     pub(super) fn new(out: W, schema: &SchemaRef, properties: WriterProperties) -> Result<Self> {
         // The properties have the schema that readers see, and not how it is held here.
         let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-        let (file, library) =
-            ArrowWriter::try_new_with_options(out, schema.clone(), options)?.into_serialized_writer()?;
+        let (file, _) = ArrowWriter::try_new_with_options(out, schema.clone(), options)?.into_serialized_writer()?;
         // Texts are compressed here, and all with one level.
         let compression = |column: &ColumnDescPtr| file.properties().compression(column.path());
         let mut compressions = file.schema_descr().columns().iter().map(compression);
@@ -67,7 +68,8 @@ impl<W: Write + Send> FileEncoder<W> {
             None => ZstdLevel::default(),
         };
         let compressor = Compressor::new(level.compression_level())?;
-        Ok(Self { file, library, schema: schema.clone(), compressor, group: None })
+        let forms = Forms::of(&file, schema)?;
+        Ok(Self { file, forms, schema: schema.clone(), compressor, group: None })
     }
 
     /// Takes rows in.
@@ -76,7 +78,7 @@ impl<W: Write + Send> FileEncoder<W> {
         while from < rows.num_rows() {
             let mut group = match self.group.take() {
                 Some(group) => group,
-                None => self.open_group()?,
+                None => self.open_group(&rows.slice(from, rows.num_rows() - from))?,
             };
             let count = (ROW_GROUP_ROWS - group.rows).min(rows.num_rows() - from);
             let schema = self.schema.clone();
@@ -121,20 +123,24 @@ impl<W: Write + Send> FileEncoder<W> {
         self.file.close()
     }
 
-    fn open_group(&self) -> Result<Group> {
+    /// A row group that begins with `rows`.
+    fn open_group(&self, rows: &RecordBatch) -> Result<Group> {
         let number = self.file.flushed_row_groups().len();
-        let library = self.library.create_column_writers(number)?;
+        let library = self.forms.writers(number, rows)?;
         let described = self.file.schema_descr().columns().iter().zip(self.schema.fields());
         let columns = library.into_iter().zip(described).map(|(writer, (descriptor, field))| {
-            Ok(match field.data_type() {
-                DataType::Utf8 | DataType::Dictionary(..) => {
-                    Column::Text(Box::new(TextColumn::new(descriptor.clone(), self.file.properties())?))
-                }
-                _ => Column::Other(Box::new(writer)),
+            Ok(match is_text(field.data_type()) {
+                true => Column::Text(Box::new(TextColumn::new(descriptor.clone(), self.file.properties())?)),
+                false => Column::Other(Box::new(writer)),
             })
         });
         Ok(Group { columns: columns.collect::<Result<_>>()?, rows: 0 })
     }
+}
+
+/// Whether a column of this type has our own encoder.
+fn is_text(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8 | DataType::Dictionary(..))
 }
 
 impl Column {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, DictionaryArray, Int32Array, Int64Array, StringArray};
+use arrow::array::{Array, AsArray, DictionaryArray, Float64Array, Int32Array, Int64Array, StringArray};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{Field, Schema};
 use bytes::Bytes;
@@ -284,4 +284,70 @@ fn row_groups_are_cut_at_their_size() {
     let bounds = groups.iter().map(|group| group.column(0).statistics().unwrap().max_bytes_opt().unwrap().to_vec());
     assert_eq!(bounds.collect::<Vec<_>>(), [b"a", b"b"]);
     assert_eq!(groups.iter().map(|group| group.num_rows()).collect::<Vec<_>>(), [ROW_GROUP_ROWS as i64, 70_000]);
+}
+
+/// Numbers of every kind, as the writer of tables has them stored.
+fn numbers() -> (RecordBatch, WriterProperties) {
+    // Without any pattern that could be compressed.
+    let mixed =
+        |row: usize| ((row as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 17 ^ (row as u64 * 7_919) << 7) as i64;
+    let whole = |of: &dyn Fn(usize) -> i64| -> ArrayRef { Arc::new(Int64Array::from_iter_values((0..ROWS).map(of))) };
+    let halves = |of: &dyn Fn(usize) -> i64| -> ArrayRef {
+        Arc::new(Float64Array::from_iter_values((0..ROWS).map(|row| of(row) as f64 / 7.0)))
+    };
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("rising", whole(&|row| row as i64)),
+        ("different", whole(&|row| mixed(row) % 100_000_007)),
+        ("far_apart", whole(&|row| (mixed(row) % 97) << 50)),
+        ("ratio", halves(&|row| mixed(row))),
+        ("some_ratio", halves(&|row| mixed(row) % 100)),
+        ("constant", halves(&|_| 3)),
+    ];
+    let mut properties = properties().into_builder();
+    for whole in ["rising", "different", "far_apart"] {
+        properties = properties.set_column_encoding(ColumnPath::from(whole), Encoding::DELTA_BINARY_PACKED);
+    }
+    (RecordBatch::try_from_iter(columns).unwrap(), properties.build())
+}
+
+#[test]
+fn numbers_are_stored_as_their_first_rows_ask_for() {
+    let (rows, properties) = numbers();
+    let file = |from| {
+        let mut bytes = Vec::new();
+        let mut encoder = FileEncoder::new(&mut bytes, &rows.schema(), properties.clone()).unwrap();
+        encoder.write(&rows.slice(0, from)).unwrap();
+        encoder.write(&rows.slice(from, ROWS - from)).unwrap();
+        encoder.close().unwrap();
+        Bytes::from(bytes)
+    };
+    let forms = |file: &Bytes| -> Vec<(String, bool, bool)> {
+        let reader = reader(file);
+        let columns = reader.metadata().row_group(0).columns();
+        let form = |column: &parquet::file::metadata::ColumnChunkMetaData| {
+            let has_dictionary = column.dictionary_page_offset().is_some();
+            (column.column_path().string(), has_dictionary, column.compression() != Compression::UNCOMPRESSED)
+        };
+        columns.iter().map(form).collect()
+    };
+    let expected = [
+        ("rising", false, true),
+        ("different", false, false),
+        ("far_apart", true, false),
+        ("ratio", false, false),
+        ("some_ratio", true, false),
+        ("constant", true, false),
+    ];
+    let as_asked = file(ROWS / 2);
+    assert_eq!(forms(&as_asked), expected.map(|(name, dictionary, packed)| (name.to_owned(), dictionary, packed)));
+    // Too few rows to tell by.
+    let as_said = file(100);
+    assert!(forms(&as_said).iter().all(|(_, has_dictionary, is_compressed)| *has_dictionary && *is_compressed));
+    assert!(as_asked.len() < as_said.len(), "{} and {} bytes", as_asked.len(), as_said.len());
+    for file in [as_asked, as_said] {
+        let found = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        let schema = found.schema().clone();
+        let found: Vec<_> = found.build().unwrap().map(Result::unwrap).collect();
+        assert_eq!(concat_batches(&schema, &found).unwrap(), unpacked(&rows, &schema));
+    }
 }
