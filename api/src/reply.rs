@@ -1,7 +1,6 @@
 //! A query's result as a response: format chosen, first window buffered, the rest streamed.
 
 use std::io;
-use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, VARY};
@@ -23,7 +22,7 @@ const FIRST_WINDOW_BYTES: usize = 64 << 10;
 pub(crate) const QUERY_ID: HeaderName = HeaderName::from_static("x-xiangyun-query-id");
 pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 /// What a reply depends on beside its address.
-const VARIES: &str = "accept, authorization";
+pub(crate) const VARIES: &str = "accept, authorization";
 pub(crate) const TABLES: HeaderName = HeaderName::from_static("x-xiangyun-tables");
 const ROLLUPS: HeaderName = HeaderName::from_static("x-xiangyun-rollups");
 
@@ -45,6 +44,14 @@ impl ReplyFormat {
             byte_order_mark: flag(params, "bom", ["false", "true"])?,
             escape_formulas: flag(params, "formulas", ["keep", "escape"])?,
         })
+    }
+
+    /// The name of an answer in this form. `told` is what else the reply depends on.
+    fn etag(&self, fingerprint: &str, told: &str) -> Option<HeaderValue> {
+        let form = [self.native_numbers, self.byte_order_mark, self.escape_formulas].map(u8::from);
+        // Weak: a reply carries its own query's id.
+        let tag = format!("W/\"{fingerprint}.{}.{}{}{}.{told}\"", self.format, form[0], form[1], form[2]);
+        HeaderValue::from_str(&tag).ok()
     }
 
     /// For replies that have one form only.
@@ -130,13 +137,12 @@ impl Freshness {
     /// Of a question that was planned: over the same versions, in the same form, the answer is the same. `told` is what
     /// else the reply depends on.
     pub(crate) fn of(prepared: &Prepared, reply: &ReplyFormat, told: &str) -> Self {
-        let tag = |fingerprint: String| {
-            let form = [reply.native_numbers, reply.byte_order_mark, reply.escape_formulas].map(u8::from);
-            // Weak: a reply carries its own query's id.
-            let tag = format!("W/\"{fingerprint}.{}.{}{}{}.{told}\"", reply.format, form[0], form[1], form[2]);
-            HeaderValue::from_str(&tag).ok()
-        };
-        Self { etag: prepared.fingerprint().and_then(tag) }
+        Self::of_all(prepared.fingerprint(), reply, told)
+    }
+
+    /// Of several answers, which are named together by `fingerprint`; none where one depends on more than tables.
+    pub(crate) fn of_all(fingerprint: Option<String>, reply: &ReplyFormat, told: &str) -> Self {
+        Self { etag: fingerprint.and_then(|fingerprint| reply.etag(&fingerprint, told)) }
     }
 
     /// 304, where the caller has the answer already.
@@ -224,11 +230,11 @@ pub(crate) async fn rows_to_keep(
     freshness: Freshness,
     place: Option<ReplyPlace>,
 ) -> Result<Response, ApiError> {
-    let (id, status) = (result.id, Arc::clone(&result.status));
+    let id = result.id;
     let (mut response, whole) = written(result, head, reply).await?;
     freshness.mark(&mut response);
     if let (Some(place), Some(body)) = (place, whole) {
-        recall::keep(place, &response, &body, freshness, id, status);
+        recall::keep(place, &response, &body, freshness, &[id]);
     }
     Ok(response)
 }
@@ -262,7 +268,7 @@ async fn written(
 }
 
 /// `schema.table@version` of every table.
-fn versions_of(tables: &[TableVersion]) -> String {
+pub(crate) fn versions_of(tables: &[TableVersion]) -> String {
     tables.iter().map(|table| format!("{}@{}", table.name, table.version)).collect::<Vec<_>>().join(", ")
 }
 

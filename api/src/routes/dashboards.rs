@@ -2,20 +2,22 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
-use xiangyun_engine::query::Choices;
+use xiangyun_engine::QueryContext;
+use xiangyun_engine::query::{Choices, Question};
 
-use super::metrics::{Asked, answer_all, depth};
+use super::metrics::{Asked, Request, answer_all, depth};
 use super::plain::Plain;
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::openapi::{
-    DashboardData, DashboardDetail, DashboardList, DepthParams, JsonParams, JsonRowsParams, Missing, Reading, Store,
-    Usual,
+    DashboardData, DashboardDetail, DashboardList, DepthParams, JsonParams, JsonRowsParams, Known, Missing, Reading,
+    Store, Usual,
 };
 use crate::params::Params;
+use crate::recall;
 use crate::reply::ReplyFormat;
 use crate::state::Shared;
 
@@ -77,20 +79,35 @@ pub(super) async fn definition(Plain(context): Plain, Path(name): Path<String>) 
         DepthParams,
         JsonRowsParams,
     ),
-    responses((status = 200, description = "The tiles, each with its figures or its problem", body = DashboardData), Usual, Store, Reading),
+    responses((status = 200, description = "The tiles, each with its figures or its problem", body = DashboardData), Known, Usual, Store, Reading),
     extensions(("x-zh" = json!("查看仪表板数据")))
 )]
 pub(super) async fn data(
     Caller(principal): Caller,
     State(state): State<Shared>,
     Path(name): Path<String>,
+    address: Uri,
     headers: HeaderMap,
-    mut params: Params,
 ) -> Result<Response, ApiError> {
-    let format = ReplyFormat::json_only(&mut params, &headers)?;
-    let depth = depth(&mut params)?;
     let context = state.engine.query_as(principal);
-    let dashboard = context.dashboard(&name)?;
+    let question = recall::by_address(&context, &address, &headers);
+    if let Some(reply) = recall::again(&state.telemetry, &context, &question, &headers).await? {
+        return Ok(reply);
+    }
+    Box::pin(computed(&context, &name, &address, &headers, &question)).await
+}
+
+async fn computed(
+    context: &QueryContext,
+    name: &str,
+    address: &Uri,
+    headers: &HeaderMap,
+    question: &Question,
+) -> Result<Response, ApiError> {
+    let mut params = Params::of(address)?;
+    let format = ReplyFormat::json_only(&mut params, headers)?;
+    let depth = depth(&mut params)?;
+    let dashboard = context.dashboard(name)?;
     let mut choices = Choices::new();
     for filter in &dashboard.filters {
         if let Some(values) = params.chosen(&filter.name) {
@@ -115,7 +132,7 @@ pub(super) async fn data(
     });
     let head = [("dashboard", json!(name)), ("filters", Value::Array(filters.collect()))];
     let head = head.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    answer_all(&context, &pins, asked, depth, &format, head).await
+    answer_all(Request { context, pins: &pins, depth, format: &format, question, headers }, asked, head).await
 }
 
 fn links(name: &str) -> Value {

@@ -234,6 +234,7 @@ async fn computed(
         prepared.unchanged();
         return Ok(known);
     }
-    let place = question.and_then(|question| prepared.place_of(&question));
-    reply::rows_to_keep(prepared.run().await?, Map::new(), format, freshness, place).await
+    let result = prepared.run().await?;
+    let place = question.and_then(|question| context.place_of(&question, [&result], &[]));
+    reply::rows_to_keep(result, Map::new(), format, freshness, place).await
 }

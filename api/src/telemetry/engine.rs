@@ -98,9 +98,9 @@ impl EngineFigures {
         }
     }
 
-    /// A reply was given again whole, without a plan.
-    pub(super) fn reply_given_again(&self) {
-        self.cache.get_or_create(&CacheLabels { outcome: "reply" }).inc();
+    /// A reply to so many queries was given again whole, without a plan.
+    pub(super) fn reply_given_again(&self, queries: usize) {
+        self.cache.get_or_create(&CacheLabels { outcome: "reply" }).inc_by(queries as u64);
     }
 
     /// Looks at the figures anew.

@@ -180,8 +180,8 @@ impl Telemetry {
     }
 
     /// A reply was given again whole, without a plan.
-    pub(crate) fn reply_given_again(&self) {
-        self.0.engine.reply_given_again();
+    pub(crate) fn reply_given_again(&self, queries: usize) {
+        self.0.engine.reply_given_again(queries);
     }
 
     /// Everything as text; what is not counted but looked at, is looked at now.

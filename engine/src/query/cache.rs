@@ -35,6 +35,16 @@ pub enum CacheUse {
 }
 
 impl CacheUse {
+    /// What it had to do with two results together: all of their rows come from it, or not.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Hit, Self::Hit) => Self::Hit,
+            (Self::Bypass, _) | (_, Self::Bypass) => Self::Bypass,
+            _ => Self::Miss,
+        }
+    }
+
     /// The name in telemetry.
     pub(super) fn name(self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::Schema;
+use chrono::NaiveDate;
 use datafusion::catalog::TableProvider;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::LogicalPlan;
@@ -56,6 +57,11 @@ impl QueryContext {
     /// Who asks.
     pub fn principal(&self) -> &Principal {
         &self.principal
+    }
+
+    /// The day that it is.
+    pub fn today(&self) -> NaiveDate {
+        self.engine.clock().today()
     }
 
     /// Runs one read-only statement. Planning is done when this returns; rows stream.

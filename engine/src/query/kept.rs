@@ -513,6 +513,14 @@ impl KeptResult {
             }
         });
         let (schema, tables) = (Arc::clone(&self.schema), self.tables.clone());
-        Ok(QueryResult { id: self.id, schema, tables, status, cache: CacheUse::Bypass, batches: rows.boxed() })
+        Ok(QueryResult {
+            id: self.id,
+            schema,
+            tables,
+            status,
+            cache: CacheUse::Bypass,
+            basis: None,
+            batches: rows.boxed(),
+        })
     }
 }

@@ -143,8 +143,8 @@ fn split(
         }
         status.set_complete();
         let batches = stream::iter(own).boxed();
-        let (tables, cache) = (result.tables.clone(), result.cache);
-        let result = QueryResult { id: result.id, schema, tables, status, cache, batches };
+        let (tables, basis) = (result.tables.clone(), result.basis.clone());
+        let result = QueryResult { id: result.id, schema, tables, status, cache: result.cache, basis, batches };
         answers.push(MetricAnswer {
             metric: answer.metric,
             regions: answer.regions,

@@ -12,8 +12,7 @@ use uuid::Uuid;
 
 use super::cache::{CacheUse, ResultKey, keeping};
 use super::lanes::Lane;
-use super::recall::{Question, ReplyPlace};
-use super::result::{QueryResult, QueryStatus, TableVersion};
+use super::result::{Basis, QueryResult, QueryStatus, TableVersion};
 use super::run::{Ticket, replayed, run};
 use super::sink::QueryOutcome;
 use crate::catalog::TableName;
@@ -50,13 +49,6 @@ impl Prepared {
         Some(self.key?.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// Where the reply to `question`, which is this one, may be kept; none where it depends on more than tables.
-    pub fn place_of(&self, question: &Question) -> Option<ReplyPlace> {
-        self.key.filter(|_| self.engine.cache().is_on())?;
-        let (cache, statement) = (Arc::clone(self.engine.cache()), self.ticket.statement());
-        Some(ReplyPlace::new(cache, question, statement, self.tables.as_slice().into(), self.reached.clone()))
-    }
-
     /// Ends the query: the caller has the answer already.
     pub fn unchanged(mut self) {
         self.ticket.close(0, QueryOutcome::Unchanged, None);
@@ -67,7 +59,7 @@ impl Prepared {
     /// # Errors
     /// `Busy` where too many wait for a slot of the class; `LimitExceeded` for limits.
     pub async fn run(self) -> Result<QueryResult> {
-        let Self { engine, state, plan, tables, ticket, lane, key, .. } = self;
+        let Self { engine, state, plan, tables, reached, ticket, lane, key } = self;
         let cache = engine.cache();
         let uses = |used| {
             ticket.uses(used);
@@ -77,14 +69,22 @@ impl Prepared {
             uses(CacheUse::Bypass);
             return run(&engine, &state, plan, tables, ticket, lane).await;
         };
+        let (id, statement) = (ticket.id(), ticket.statement());
+        let basis = |status: &Arc<QueryStatus>, tables: &[TableVersion]| {
+            let (tables, status) = (tables.into(), Arc::clone(status));
+            Some(Arc::new(Basis { id, key, statement, tables, reached, status }))
+        };
         if let Some(cached) = cache.get(&key) {
             let status = Arc::new(QueryStatus::default());
             let rows = cached.replay(&status);
             uses(CacheUse::Hit);
-            return Ok(replayed(ticket, Arc::clone(&cached.schema), tables, status, rows));
+            let mut result = replayed(ticket, Arc::clone(&cached.schema), tables, status, rows);
+            result.basis = basis(&result.status, &result.tables);
+            return Ok(result);
         }
         uses(CacheUse::Miss);
         let mut result = run(&engine, &state, plan, tables, ticket, lane).await?;
+        result.basis = basis(&result.status, &result.tables);
         let rows = std::mem::replace(&mut result.batches, futures::stream::empty().boxed());
         let (schema, status) = (Arc::clone(&result.schema), Arc::clone(&result.status));
         result.batches = keeping(Arc::clone(cache), key, schema, status, rows);

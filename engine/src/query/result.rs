@@ -12,7 +12,7 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use uuid::Uuid;
 
-use super::cache::CacheUse;
+use super::cache::{CacheUse, ResultKey};
 use crate::catalog::TableName;
 use crate::error::Result;
 
@@ -64,6 +64,19 @@ impl QueryStatus {
     }
 }
 
+/// What a query was that depends on nothing but tables: who asks the same again may be given the reply that was made of it.
+#[derive(Debug)]
+pub(crate) struct Basis {
+    pub(super) id: Uuid,
+    pub(super) key: ResultKey,
+    pub(super) statement: Arc<str>,
+    pub(super) tables: Arc<[TableVersion]>,
+    /// The tables and views that it names, in whatever depth.
+    pub(super) reached: Vec<TableName>,
+    /// Counts the rows of all of it.
+    pub(super) status: Arc<QueryStatus>,
+}
+
 /// A running query. Dropping it cancels the work.
 pub struct QueryResult {
     /// The query's id.
@@ -76,6 +89,7 @@ pub struct QueryResult {
     pub status: Arc<QueryStatus>,
     /// What the cache of results had to do with it.
     pub cache: CacheUse,
+    pub(crate) basis: Option<Arc<Basis>>,
     pub(crate) batches: BoxStream<'static, Result<RecordBatch>>,
 }
 

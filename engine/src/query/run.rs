@@ -243,7 +243,7 @@ fn handed_out(
     ticket.answers_with(Arc::clone(&status), tables.as_slice().into());
     let id = ticket.id();
     let batches = rows(ticket, Arc::clone(&status));
-    QueryResult { id, schema, tables, status, cache: CacheUse::Bypass, batches }
+    QueryResult { id, schema, tables, status, cache: CacheUse::Bypass, basis: None, batches }
 }
 
 async fn start(

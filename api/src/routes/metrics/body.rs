@@ -12,12 +12,13 @@ use xiangyun_engine::Result;
 use xiangyun_engine::query::Depth;
 use xiangyun_engine::semantic::{Condition, MetricQuery, RegionMode, TimeGrain};
 
-use super::entry::{Asked, MAX_ENTRY_ROWS, answer_all};
+use super::entry::{Asked, MAX_ENTRY_ROWS, Request, answer_all};
 use super::{flag, invalid};
 use crate::auth::Caller;
 use crate::error::ApiError;
-use crate::openapi::{Body, DepthParams, ExplainParams, JsonRowsParams, MetricAnswers, Reading, Store, Usual};
+use crate::openapi::{Body, DepthParams, ExplainParams, JsonRowsParams, Known, MetricAnswers, Reading, Store, Usual};
 use crate::params::Params;
+use crate::recall;
 use crate::reply::ReplyFormat;
 use crate::state::Shared;
 
@@ -106,7 +107,7 @@ impl Names {
         JsonRowsParams,
     ),
     request_body = QueriesBody,
-    responses((status = 200, description = "The answers in the order of the questions, each with its status", body = MetricAnswers), Usual, Store, Reading, Body),
+    responses((status = 200, description = "The answers in the order of the questions, each with its status", body = MetricAnswers), Known, Usual, Store, Reading, Body),
     extensions(("x-zh" = json!("一次查询多个指标")))
 )]
 pub(in crate::routes) async fn ask_many(
@@ -118,6 +119,11 @@ pub(in crate::routes) async fn ask_many(
 ) -> Result<Response, ApiError> {
     let format = ReplyFormat::json_only(&mut params, &headers)?;
     let explain = flag(&mut params, "explain")?;
+    let context = state.engine.query_as(principal);
+    let question = context.question(&format!("POST /v1/metrics {body:?} {format:?} {params:?}"));
+    if !explain && let Some(reply) = recall::again(&state.telemetry, &context, &question, &headers).await? {
+        return Ok(reply);
+    }
     let depth = params.parsed("provenance", "full, summary or none")?;
     params.finish()?;
     let depth: Depth = match (depth, body.provenance.as_deref()) {
@@ -126,7 +132,6 @@ pub(in crate::routes) async fn ask_many(
         (None, None) => Depth::Summary,
     };
     let asked = asked(body.queries)?;
-    let context = state.engine.query_as(principal);
     let pins =
         context.pin_metrics(asked.iter().flat_map(|asked| &asked.query).map(|query| query.metric.as_str())).await;
     if explain {
@@ -143,7 +148,9 @@ pub(in crate::routes) async fn ask_many(
         }
         return Ok(Json(json!({"tables": pins.versions(), "answers": entries})).into_response());
     }
-    answer_all(&context, &pins, asked, depth, &format, serde_json::Map::new()).await
+    let request =
+        Request { context: &context, pins: &pins, depth, format: &format, question: &question, headers: &headers };
+    answer_all(request, asked, serde_json::Map::new()).await
 }
 
 fn asked(queries: Vec<MetricQuestion>) -> Result<Vec<Asked>> {

@@ -29,7 +29,7 @@ use crate::reply::{self, Freshness, ReplyFormat};
 use crate::routes::plain::Plain;
 use crate::state::{AppState, Shared};
 
-pub(super) use entry::{Asked, answer_all};
+pub(super) use entry::{Asked, Request, answer_all};
 pub(super) use provenance::run_links;
 
 /// The paths below `/v1/metrics`.
@@ -111,8 +111,8 @@ async fn computed(
         asked.unchanged();
         return Ok(known);
     }
-    let mut place = asked.prepared().place_of(question);
     let answer = asked.run().await?;
+    let mut place = context.place_of(question, [&answer.result], &[]);
     let mut head = head(&answer);
     if format.is_json() && depth != Depth::None {
         let told = context.provenance(&pins, &answer.result.tables, depth).await;
