@@ -1,5 +1,6 @@
 //! A query's result as a response: format chosen, first window buffered, the rest streamed.
 
+use std::collections::VecDeque;
 use std::io;
 
 use axum::body::{Body, Bytes};
@@ -302,7 +303,8 @@ async fn body(
         escape_formulas: reply.escape_formulas,
     };
     let encoder = encoder(reply.format, result.schema.clone(), options).map_err(Error::from)?;
-    let mut rows = EncodedRows { result, encoder, format: reply.format, ended: false };
+    let waiting = VecDeque::new();
+    let mut rows = EncodedRows { result, encoder, format: reply.format, waiting, ended: false };
     let mut window = Vec::new();
     rows.encoder.begin(&mut window).map_err(Error::from)?;
     while window.len() < FIRST_WINDOW_BYTES {
@@ -323,6 +325,8 @@ struct EncodedRows {
     result: QueryResult,
     encoder: Box<dyn Encoder>,
     format: Format,
+    /// Pieces of the last batch.
+    waiting: VecDeque<Bytes>,
     ended: bool,
 }
 
@@ -331,8 +335,11 @@ impl EncodedRows {
     async fn next_chunk(&mut self) -> Result<Option<Bytes>, Error> {
         let mut out = Vec::new();
         while out.is_empty() && !self.ended {
+            if let Some(piece) = self.waiting.pop_front() {
+                return Ok(Some(piece));
+            }
             match self.result.next().await {
-                Some(batch) => self.encoder.batch(&batch?, &mut out)?,
+                Some(batch) => self.encoder.pieces(&batch?, &mut self.waiting)?,
                 None => {
                     let status = &self.result.status;
                     if !status.is_complete() {

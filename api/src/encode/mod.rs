@@ -15,8 +15,11 @@ mod parquet_file;
 mod types;
 mod xlsx;
 
+use std::collections::VecDeque;
+
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
 use serde_json::{Map, Value};
 
 pub use apart::end_apart;
@@ -56,6 +59,15 @@ pub trait Encoder: Send {
     fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), EncodeError>;
     /// The rows of one batch.
     fn batch(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+    /// The rows of one batch, in pieces that need not lie behind one another in memory.
+    fn pieces(&mut self, batch: &RecordBatch, out: &mut VecDeque<Bytes>) -> Result<(), EncodeError> {
+        let mut bytes = Vec::new();
+        self.batch(batch, &mut bytes)?;
+        if !bytes.is_empty() {
+            out.push_back(bytes.into());
+        }
+        Ok(())
+    }
     /// What comes after the rows.
     fn end(&mut self, ending: Ending, out: &mut Vec<u8>) -> Result<(), EncodeError>;
     /// A piece of what is left after the end, for a format that is only then made whole.

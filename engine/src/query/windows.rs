@@ -6,9 +6,11 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::Array;
+use arrow::array::{Array, ArrayRef};
+use arrow::compute::partition;
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
+use datafusion::common::hash_utils::{RandomState, create_hashes};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
@@ -20,12 +22,17 @@ use datafusion::physical_plan::expressions::Literal;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec, WindowUDFExpr};
 use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, InputOrderMode, PlanProperties,
+    ReplaceChildrenOptions,
 };
 use futures::StreamExt;
 
 /// Bytes of a value whose type does not say them.
 const VALUE_BYTES: usize = 16;
+/// Bytes that an operator keeps of each group of rows that a frame counts, beside the rows.
+const GROUP_BYTES: usize = 128;
+/// Bytes that an operator keeps of each partition that may go on, beside the rows.
+const PARTITION_BYTES: usize = 512;
 
 /// The plan with windows that ask for the memory they keep rows in.
 pub(crate) fn counted(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -33,7 +40,7 @@ pub(crate) fn counted(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionP
         let keeps = if let Some(window) = node.downcast_ref::<WindowAggExec>() {
             Keeps::all(window.window_expr())
         } else if let Some(window) = node.downcast_ref::<BoundedWindowAggExec>() {
-            Keeps::some(window.window_expr())
+            Keeps::some(window)
         } else {
             return Ok(Transformed::no(node));
         };
@@ -57,7 +64,19 @@ enum Keeps {
     /// All, until they are handed out in one batch: as they came, in one piece, and with these bytes a row beside them.
     All { beside: usize },
     /// Those that have no result yet, and those that frames reach back to.
-    Some { frames: Vec<Reach>, partition_by: Vec<Arc<dyn PhysicalExpr>> },
+    Some(Frames),
+}
+
+/// The frames of one operator.
+#[derive(Debug)]
+struct Frames {
+    reaches: Vec<Reach>,
+    /// What the rows are sorted by of what they are partitioned by: where it changes, nothing is kept of what was before.
+    sorted_by: Vec<Arc<dyn PhysicalExpr>>,
+    /// The rest of it: partitions come mixed, and each may go on.
+    mixed_by: Vec<Arc<dyn PhysicalExpr>>,
+    /// Rows that are kept of each mixed partition, at the most.
+    of_each: usize,
 }
 
 /// How far back a frame reaches.
@@ -70,6 +89,11 @@ enum Reach {
         distance: ScalarValue,
         descending: bool,
     },
+    /// So many groups of rows that are equal by these.
+    Groups {
+        by: Vec<Arc<dyn PhysicalExpr>>,
+        count: usize,
+    },
 }
 
 impl Keeps {
@@ -81,9 +105,28 @@ impl Keeps {
         Self::All { beside: windows.iter().map(bytes).sum() }
     }
 
-    fn some(windows: &[Arc<dyn WindowExpr>]) -> Self {
-        let partition_by = windows.first().map(|window| window.partition_by().to_vec()).unwrap_or_default();
-        Self::Some { frames: windows.iter().filter_map(reach).collect(), partition_by }
+    fn some(operator: &BoundedWindowAggExec) -> Self {
+        let windows = operator.window_expr();
+        let partition_by = windows.first().map(|window| window.partition_by()).unwrap_or_default();
+        let is_sorted = |at: &usize| match &operator.input_order_mode {
+            InputOrderMode::Sorted => true,
+            InputOrderMode::PartiallySorted(sorted) => sorted.contains(at),
+            InputOrderMode::Linear => false,
+        };
+        let (sorted, mixed): (Vec<_>, Vec<_>) =
+            partition_by.iter().cloned().enumerate().partition(|(at, _)| is_sorted(at));
+        let exprs = |part: Vec<(usize, Arc<dyn PhysicalExpr>)>| part.into_iter().map(|(_, expr)| expr).collect();
+        let (sorted_by, mixed_by): (Vec<_>, Vec<_>) = (exprs(sorted), exprs(mixed));
+        let (mut reaches, mut of_each) = (Vec::new(), 0);
+        for reach in windows.iter().filter_map(reach) {
+            match reach {
+                // Counted in each partition, of which each has its own.
+                Reach::Rows(rows) if !mixed_by.is_empty() => of_each = of_each.max(rows),
+                Reach::Groups { .. } if !mixed_by.is_empty() => of_each = usize::MAX,
+                reach => reaches.push(reach),
+            }
+        }
+        Self::Some(Frames { reaches, sorted_by, mixed_by, of_each })
     }
 }
 
@@ -102,6 +145,10 @@ fn reach(window: &Arc<dyn WindowExpr>) -> Option<Reach> {
         (WindowFrameUnits::Range, [by]) => {
             let of = Arc::clone(&by.expr);
             Some(Reach::Values { of, distance: distance.clone(), descending: by.options.descending })
+        }
+        (WindowFrameUnits::Groups, order_by) => {
+            let by = order_by.iter().map(|by| Arc::clone(&by.expr)).collect();
+            Some(Reach::Groups { by, count: number(distance)? })
         }
         _ => None,
     }
@@ -148,7 +195,15 @@ struct Kept {
     reached: VecDeque<Piece>,
     reached_rows: usize,
     reached_bytes: usize,
+    /// Groups that begin in them, for each frame that counts groups.
+    reached_groups: Vec<usize>,
+    /// The last row's group, for each of those frames.
+    groups: Vec<Vec<ScalarValue>>,
+    /// Where the rows are by what they are sorted by.
     partition: Vec<ScalarValue>,
+    /// Rows that are kept of each mixed partition, by its hash, and of all of them.
+    mixed: HashMap<u64, usize>,
+    mixed_rows: usize,
 }
 
 /// The rows of one batch.
@@ -158,6 +213,8 @@ struct Piece {
     bytes: usize,
     /// The last row's values that frames are measured by.
     last: Vec<ScalarValue>,
+    /// Groups that begin in it, for each frame that counts groups.
+    groups: Vec<usize>,
 }
 
 impl Account {
@@ -171,15 +228,16 @@ impl Account {
         kept.bytes += bytes;
         match keeps {
             Keeps::All { beside } => self.memory.try_resize(2 * kept.bytes + kept.rows * beside),
-            Keeps::Some { frames, partition_by } => {
-                if !frames.is_empty() {
-                    let partition = last_values(partition_by.iter(), batch)?;
-                    let measured = frames.iter().filter_map(|frame| match frame {
-                        Reach::Rows(_) => None,
+            Keeps::Some(frames) => {
+                kept.goes_on(last_values(frames.sorted_by.iter(), batch)?);
+                kept.mixes(batch, frames)?;
+                if !frames.reaches.is_empty() {
+                    let measured = frames.reaches.iter().filter_map(|reach| match reach {
                         Reach::Values { of, .. } => Some(of),
+                        Reach::Rows(_) | Reach::Groups { .. } => None,
                     });
-                    let last = last_values(measured, batch)?;
-                    kept.reaches(Piece { rows, bytes, last }, partition, frames);
+                    let (last, groups) = (last_values(measured, batch)?, kept.groups_of(batch, &frames.reaches)?);
+                    kept.reaches(Piece { rows, bytes, last, groups }, &frames.reaches);
                 }
                 self.memory.try_resize(kept.needed())
             }
@@ -191,7 +249,7 @@ impl Account {
         kept.given += rows;
         match keeps {
             Keeps::All { .. } => Ok(()),
-            Keeps::Some { .. } => self.memory.try_resize(kept.needed()),
+            Keeps::Some(_) => self.memory.try_resize(kept.needed()),
         }
     }
 }
@@ -199,31 +257,83 @@ impl Account {
 impl Kept {
     fn needed(&self) -> usize {
         let row = self.bytes.checked_div(self.rows).unwrap_or(0);
-        self.rows.saturating_sub(self.given) * row + self.reached_bytes
+        let groups = self.reached_groups.iter().sum::<usize>() * GROUP_BYTES;
+        let mixed = self.mixed_rows * row + self.mixed.len() * PARTITION_BYTES;
+        self.rows.saturating_sub(self.given) * row + self.reached_bytes + groups + mixed
+    }
+
+    /// The rows are at `partition` now. Frames end where a partition does.
+    fn goes_on(&mut self, partition: Vec<ScalarValue>) {
+        if partition != self.partition {
+            self.partition = partition;
+            (self.reached_rows, self.reached_bytes, self.mixed_rows) = (0, 0, 0);
+            self.reached.clear();
+            self.reached_groups.clear();
+            self.groups.clear();
+            self.mixed.clear();
+        }
+    }
+
+    /// Counts the rows of each mixed partition. Two partitions of one hash are counted as one.
+    fn mixes(&mut self, batch: &RecordBatch, frames: &Frames) -> Result<()> {
+        if frames.mixed_by.is_empty() {
+            return Ok(());
+        }
+        let mut hashes = vec![0; batch.num_rows()];
+        create_hashes(&evaluated(&frames.mixed_by, batch)?, &RandomState::default(), &mut hashes)?;
+        for hash in hashes {
+            let rows = self.mixed.entry(hash).or_default();
+            if *rows < frames.of_each {
+                *rows += 1;
+                self.mixed_rows += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many groups begin in `batch`, for each frame that counts them.
+    fn groups_of(&mut self, batch: &RecordBatch, reaches: &[Reach]) -> Result<Vec<usize>> {
+        let counting = reaches.iter().filter_map(|reach| match reach {
+            Reach::Groups { by, .. } => Some(by),
+            Reach::Rows(_) | Reach::Values { .. } => None,
+        });
+        let mut groups = Vec::new();
+        for (at, by) in counting.enumerate() {
+            let columns = evaluated(by, batch)?;
+            let first = columns.iter().map(|column| ScalarValue::try_from_array(column, 0));
+            let goes_on = Some(&first.collect::<Result<Vec<_>>>()?) == self.groups.get(at);
+            groups.push(partition(&columns)?.len() - usize::from(goes_on));
+            let last = last_values(by.iter(), batch)?;
+            match self.groups.get_mut(at) {
+                Some(known) => *known = last,
+                None => self.groups.push(last),
+            }
+        }
+        Ok(groups)
     }
 
     /// Adds a piece, and lets those go that no frame reaches back to from behind it.
-    fn reaches(&mut self, piece: Piece, partition: Vec<ScalarValue>, frames: &[Reach]) {
-        if partition != self.partition {
-            // Frames end where a partition does.
-            (self.partition, self.reached_rows, self.reached_bytes) = (partition, 0, 0);
-            self.reached.clear();
-        }
+    fn reaches(&mut self, piece: Piece, frames: &[Reach]) {
         self.reached_rows += piece.rows;
         self.reached_bytes += piece.bytes;
+        self.reached_groups.resize(piece.groups.len(), 0);
+        self.reached_groups.iter_mut().zip(&piece.groups).for_each(|(all, new)| *all += new);
         while let Some(oldest) = self.reached.front() {
             let mut measures = oldest.last.iter().zip(&piece.last);
+            let mut groups = self.reached_groups.iter().zip(&oldest.groups);
             let is_out_of_reach = frames.iter().all(|frame| match frame {
                 Reach::Rows(rows) => self.reached_rows - oldest.rows >= *rows,
                 Reach::Values { distance, descending, .. } => {
                     measures.next().is_none_or(|(then, now)| is_farther(then, now, distance, *descending))
                 }
+                Reach::Groups { count, .. } => groups.next().is_none_or(|(all, oldest)| all - oldest > *count),
             });
             if !is_out_of_reach {
                 break;
             }
             self.reached_rows -= oldest.rows;
             self.reached_bytes -= oldest.bytes;
+            self.reached_groups.iter_mut().zip(&oldest.groups).for_each(|(all, oldest)| *all -= oldest);
             self.reached.pop_front();
         }
         self.reached.push_back(piece);
@@ -237,6 +347,10 @@ fn is_farther(then: &ScalarValue, now: &ScalarValue, distance: &ScalarValue, des
     } else {
         now.sub_checked(distance).is_ok_and(|end| *then < end)
     }
+}
+
+fn evaluated(exprs: &[Arc<dyn PhysicalExpr>], batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
+    exprs.iter().map(|expr| expr.evaluate(batch)?.into_array(batch.num_rows())).collect()
 }
 
 fn last_values<'a>(
@@ -355,14 +469,15 @@ mod tests {
     use super::*;
 
     fn piece(rows: usize, last: i64) -> Piece {
-        Piece { rows, bytes: 8 * rows, last: vec![ScalarValue::from(last)] }
+        Piece { rows, bytes: 8 * rows, last: vec![ScalarValue::from(last)], groups: vec![rows / 5] }
     }
 
     fn reached(frame: Reach, pieces: impl IntoIterator<Item = (i64, Piece)>) -> Vec<usize> {
         let frames = [frame];
         let mut kept = Kept::default();
         let reach = |(partition, piece)| {
-            kept.reaches(piece, vec![ScalarValue::from(partition)], &frames);
+            kept.goes_on(vec![ScalarValue::from(partition)]);
+            kept.reaches(piece, &frames);
             assert_eq!(kept.reached_bytes, 8 * kept.reached_rows);
             kept.reached_rows
         };
@@ -383,6 +498,17 @@ mod tests {
         assert_eq!(reached(values(1_000, false), pieces()), [10, 20, 30, 40]);
         let falling = (1..=4).map(|number| (0, piece(10, -100 * number)));
         assert_eq!(reached(values(150, true), falling), [10, 20, 20, 20]);
+    }
+
+    #[test]
+    fn rows_are_kept_as_long_as_a_frame_reaches_back_to_their_groups() {
+        let pieces = || (1..=4).map(|number| (0, piece(10, 100 * number)));
+        // Two groups begin in each piece: from the last one of the next, one reaches two back into the first.
+        let groups = |count| Reach::Groups { by: Vec::new(), count };
+        assert_eq!(reached(groups(1), pieces()), [10, 10, 10, 10]);
+        assert_eq!(reached(groups(2), pieces()), [10, 20, 20, 20]);
+        assert_eq!(reached(groups(5), pieces()), [10, 20, 30, 30]);
+        assert_eq!(reached(groups(99), pieces()), [10, 20, 30, 40]);
     }
 
     #[test]

@@ -148,3 +148,13 @@ SELECT max(s) AS n FROM (SELECT lead(t, 1000000000) OVER (ORDER BY x) AS s FROM 
 SELECT max(s) AS n FROM (SELECT sum(x) OVER (ORDER BY x ROWS BETWEEN 6 PRECEDING AND CURRENT ROW) AS s FROM generate_series(1, 3000000) t(x)) q
 --! answers: a frame of values over many rows, which are not kept
 SELECT max(s) AS n FROM (SELECT sum(x) OVER (ORDER BY x RANGE BETWEEN 1000 PRECEDING AND CURRENT ROW) AS s FROM generate_series(1, 3000000) t(x)) q
+--! limit_exceeded: the groups that a frame reaches back to
+SELECT max(s) AS n FROM (SELECT count(t) OVER (ORDER BY x GROUPS BETWEEN 1000000000 PRECEDING AND CURRENT ROW) AS s FROM (SELECT x, repeat(CAST(x AS TEXT), 100) AS t FROM generate_series(1, 1000000000) t(x)) p) q
+--! limit_exceeded: the rows that a frame reaches back to in partitions that come mixed
+SELECT max(s) AS n FROM (SELECT count(t) OVER (PARTITION BY x % 100 ORDER BY x ROWS BETWEEN 1000000000 PRECEDING AND CURRENT ROW) AS s FROM (SELECT x, repeat(CAST(x AS TEXT), 100) AS t FROM generate_series(1, 1000000000) t(x)) p) q
+--! limit_exceeded: as many partitions as rows
+SELECT max(s) AS n FROM (SELECT sum(x) OVER (PARTITION BY x ORDER BY x ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS s FROM generate_series(1, 1000000000) t(x)) q
+--! answers: a short frame of groups over many rows, which are not kept
+SELECT max(s) AS n FROM (SELECT sum(x) OVER (ORDER BY x GROUPS BETWEEN 6 PRECEDING AND CURRENT ROW) AS s FROM generate_series(1, 1000000) t(x)) q
+--! answers: short frames in partitions that come mixed, whose rows are not kept
+SELECT max(s) AS n FROM (SELECT sum(x) OVER (PARTITION BY x % 10 ORDER BY x ROWS BETWEEN 6 PRECEDING AND CURRENT ROW) AS s FROM generate_series(1, 1000000) t(x)) q
