@@ -2,14 +2,18 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 
+use arrow::record_batch::RecordBatch;
 use axum::body::{Body, Bytes};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
+use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, stream};
 use serde_json::{Map, Value, json};
-use xiangyun_engine::query::{CacheUse, Prepared, QueryResult, ReplyPlace, TableVersion};
+use uuid::Uuid;
+use xiangyun_engine::query::{CacheUse, Prepared, QueryResult, QueryStatus, ReplyPlace, TableVersion};
 use xiangyun_engine::{Error, ErrorKind};
 
 use crate::encode::{EncodeOptions, Encoder, Ending, Format, encoder, end_apart};
@@ -304,7 +308,9 @@ async fn body(
     };
     let encoder = encoder(reply.format, result.schema.clone(), options).map_err(Error::from)?;
     let waiting = VecDeque::new();
-    let mut rows = EncodedRows { result, encoder, format: reply.format, waiting, ended: false };
+    let (id, status, format) = (result.id, Arc::clone(&result.status), reply.format);
+    let source = Source::Batches(result);
+    let mut rows = EncodedRows { id, status, source, encoder, format, waiting, ended: false };
     let mut window = Vec::new();
     rows.encoder.begin(&mut window).map_err(Error::from)?;
     while window.len() < FIRST_WINDOW_BYTES {
@@ -317,12 +323,14 @@ async fn body(
         }
     }
     let first = stream::once(std::future::ready(Ok(Bytes::from(window))));
-    Ok((Body::from_stream(first.chain(rows.into_stream())), None))
+    Ok((Body::from_stream(first.chain(rows.ahead().into_stream())), None))
 }
 
 /// A result on its way out. Dropping it, as a lost connection does, cancels the query.
 struct EncodedRows {
-    result: QueryResult,
+    id: Uuid,
+    status: Arc<QueryStatus>,
+    source: Source,
     encoder: Box<dyn Encoder>,
     format: Format,
     /// Pieces of the last batch.
@@ -330,7 +338,35 @@ struct EncodedRows {
     ended: bool,
 }
 
+enum Source {
+    /// To be written one behind the other.
+    Batches(QueryResult),
+    /// As text, written apart.
+    Texts(BoxStream<'static, Result<Vec<u8>, Error>>),
+}
+
 impl EncodedRows {
+    /// Writes what is still to come by the query's own threads, several batches at a time, where the format lets it: a large
+    /// result as text is more work than reading it.
+    fn ahead(mut self) -> Self {
+        let Source::Batches(result) = self.source else { return self };
+        let (Some(write), Some(threads)) = (self.encoder.apart(), result.threads().cloned()) else {
+            return Self { source: Source::Batches(result), ..self };
+        };
+        let at_once = threads.metrics().num_workers();
+        let written = move |batch: Result<RecordBatch, Error>| {
+            let (write, threads) = (Arc::clone(&write), threads.clone());
+            async move {
+                let batch = batch?;
+                let text = threads.spawn(async move { write(&batch) }).await;
+                let failed = |error| Error::new(ErrorKind::Internal, "rows were not written").with_source(error);
+                Ok(text.map_err(failed)??)
+            }
+        };
+        self.source = Source::Texts(result.map(written).buffered(at_once).boxed());
+        self
+    }
+
     /// The next bytes; none after the end.
     async fn next_chunk(&mut self) -> Result<Option<Bytes>, Error> {
         let mut out = Vec::new();
@@ -338,17 +374,27 @@ impl EncodedRows {
             if let Some(piece) = self.waiting.pop_front() {
                 return Ok(Some(piece));
             }
-            match self.result.next().await {
-                Some(batch) => self.encoder.pieces(&batch?, &mut self.waiting)?,
-                None => {
-                    let status = &self.result.status;
-                    if !status.is_complete() {
-                        return Err(Error::new(ErrorKind::Internal, "the result ended before it was complete"));
+            let has_more = match &mut self.source {
+                Source::Batches(result) => match result.next().await {
+                    Some(batch) => self.encoder.pieces(&batch?, &mut self.waiting).map(|()| true)?,
+                    None => false,
+                },
+                Source::Texts(texts) => match texts.next().await {
+                    Some(text) => {
+                        let text = self.encoder.join(text?);
+                        self.waiting.extend((!text.is_empty()).then(|| text.into()));
+                        true
                     }
-                    let ending = Ending { rows: status.rows(), truncated: status.is_truncated() };
-                    out = end_apart(&mut self.encoder, ending).await?;
-                    self.ended = true;
+                    None => false,
+                },
+            };
+            if !has_more {
+                if !self.status.is_complete() {
+                    return Err(Error::new(ErrorKind::Internal, "the result ended before it was complete"));
                 }
+                let ending = Ending { rows: self.status.rows(), truncated: self.status.is_truncated() };
+                out = end_apart(&mut self.encoder, ending).await?;
+                self.ended = true;
             }
         }
         if out.is_empty() {
@@ -366,7 +412,7 @@ impl EncodedRows {
                     Ok(chunk) => chunk.map(|chunk| (Ok(chunk), Stage::Running(rows))),
                     Err(error) => {
                         let (code, kind) = (error.kind().code(), rows.format);
-                        tracing::warn!(query.id = %rows.result.id, error.kind = code, error = error.chain(), "result cut");
+                        tracing::warn!(query.id = %rows.id, error.kind = code, error = error.chain(), "result cut");
                         let record = failure_record(kind, error);
                         Some((Ok(record), Stage::Failed))
                     }

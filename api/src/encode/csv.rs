@@ -8,7 +8,7 @@ use arrow::csv::WriterBuilder;
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
-use super::{EncodeError, EncodeOptions, Encoder, Ending, Format};
+use super::{EncodeError, EncodeOptions, Encoder, Ending, Format, WriteApart};
 
 pub(super) struct CsvEncoder {
     schema: SchemaRef,
@@ -32,19 +32,32 @@ impl Encoder for CsvEncoder {
     }
 
     fn batch(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        let failed = EncodeError::of(Format::Csv);
-        let mut writer = WriterBuilder::new().with_header(false).build(out);
-        if !self.escape_formulas {
-            return writer.write(batch).map_err(failed);
-        }
-        let columns = batch.columns().iter().map(escape_formulas).collect::<Result<Vec<_>, _>>().map_err(&failed)?;
-        let named = batch.schema().fields().iter().map(|field| field.name().clone()).zip(columns).collect::<Vec<_>>();
-        writer.write(&RecordBatch::try_from_iter(named).map_err(&failed)?).map_err(failed)
+        rows(batch, self.escape_formulas, out)
+    }
+
+    fn apart(&self) -> Option<WriteApart> {
+        let escape_formulas = self.escape_formulas;
+        Some(Arc::new(move |batch| {
+            let mut out = Vec::new();
+            rows(batch, escape_formulas, &mut out)?;
+            Ok(out)
+        }))
     }
 
     fn end(&mut self, _ending: Ending, _out: &mut Vec<u8>) -> Result<(), EncodeError> {
         Ok(())
     }
+}
+
+fn rows(batch: &RecordBatch, is_escaped: bool, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let failed = EncodeError::of(Format::Csv);
+    let mut writer = WriterBuilder::new().with_header(false).build(out);
+    if !is_escaped {
+        return writer.write(batch).map_err(failed);
+    }
+    let columns = batch.columns().iter().map(escape_formulas).collect::<Result<Vec<_>, _>>().map_err(&failed)?;
+    let named = batch.schema().fields().iter().map(|field| field.name().clone()).zip(columns).collect::<Vec<_>>();
+    writer.write(&RecordBatch::try_from_iter(named).map_err(&failed)?).map_err(failed)
 }
 
 /// Text that starts like a formula gets an apostrophe in front. Numbers are columns of their own and stay.

@@ -1,17 +1,20 @@
 //! JSON: one document, or one object a line.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::Array;
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::json::EncoderOptions;
-use arrow::json::writer::{Encoder as ValueEncoder, EncoderFactory, LineDelimited, NullableEncoder, WriterBuilder};
+use arrow::json::writer::{
+    Encoder as ValueEncoder, EncoderFactory, JsonFormat, LineDelimited, NullableEncoder, WriterBuilder,
+};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use serde_json::{Map, Value, json};
 
-use super::{EncodeError, EncodeOptions, Encoder, Ending, Format, schema_json};
+use super::{EncodeError, EncodeOptions, Encoder, Ending, Format, WriteApart, schema_json};
 
 /// `{<head>, "schema": […], "rows": [{…}], "row_count": n, "truncated": false}`; rows stream.
 pub(super) struct JsonEncoder {
@@ -38,12 +41,21 @@ impl Encoder for JsonEncoder {
     }
 
     fn batch(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        let lines = rows(batch, self.native_numbers, Format::Json)?;
-        for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            out.extend_from_slice(if std::mem::take(&mut self.first_row) { b"\n" } else { b",\n" });
-            out.extend_from_slice(line);
-        }
+        let rows = rows::<Members>(batch, self.native_numbers, Format::Json)?;
+        out.append(&mut self.join(rows));
         Ok(())
+    }
+
+    fn apart(&self) -> Option<WriteApart> {
+        let native_numbers = self.native_numbers;
+        Some(Arc::new(move |batch| rows::<Members>(batch, native_numbers, Format::Json)))
+    }
+
+    fn join(&mut self, mut rows: Vec<u8>) -> Vec<u8> {
+        if !rows.is_empty() && std::mem::take(&mut self.first_row) {
+            rows.remove(0); // the comma
+        }
+        rows
     }
 
     fn end(&mut self, ending: Ending, out: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -71,8 +83,13 @@ impl Encoder for NdjsonEncoder {
     }
 
     fn batch(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        out.append(&mut rows(batch, self.native_numbers, Format::Ndjson)?);
+        out.append(&mut rows::<LineDelimited>(batch, self.native_numbers, Format::Ndjson)?);
         Ok(())
+    }
+
+    fn apart(&self) -> Option<WriteApart> {
+        let native_numbers = self.native_numbers;
+        Some(Arc::new(move |batch| rows::<LineDelimited>(batch, native_numbers, Format::Ndjson)))
     }
 
     fn end(&mut self, ending: Ending, out: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -84,13 +101,23 @@ impl Encoder for NdjsonEncoder {
     }
 }
 
+/// Objects as members of an array that has others before them.
+#[derive(Debug, Default)]
+struct Members;
+
+impl JsonFormat for Members {
+    fn start_row<W: Write>(&self, out: &mut W, _is_first_row: bool) -> Result<(), ArrowError> {
+        Ok(out.write_all(b",\n")?)
+    }
+}
+
 /// The rows as objects, one a line. Every column is there, null or not.
-fn rows(batch: &RecordBatch, native_numbers: bool, format: Format) -> Result<Vec<u8>, EncodeError> {
+fn rows<F: JsonFormat>(batch: &RecordBatch, native_numbers: bool, format: Format) -> Result<Vec<u8>, EncodeError> {
     let mut builder = WriterBuilder::new().with_explicit_nulls(true);
     if !native_numbers {
         builder = builder.with_encoder_factory(Arc::new(WideNumbersAsText));
     }
-    let mut writer = builder.build::<_, LineDelimited>(Vec::new());
+    let mut writer = builder.build::<_, F>(Vec::new());
     writer.write(batch).and_then(|()| writer.finish()).map_err(EncodeError::of(format))?;
     Ok(writer.into_inner())
 }
@@ -130,6 +157,7 @@ struct QuotedNumber<'a>(ArrayFormatter<'a>);
 impl ValueEncoder for QuotedNumber<'_> {
     fn encode(&mut self, index: usize, out: &mut Vec<u8>) {
         // digits, sign and point only: nothing to escape
-        out.extend_from_slice(format!("\"{}\"", self.0.value(index)).as_bytes());
+        let written = write!(out, "\"{}\"", self.0.value(index));
+        debug_assert!(written.is_ok(), "a vector takes whatever is written");
     }
 }

@@ -16,6 +16,7 @@ mod types;
 mod xlsx;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -52,6 +53,9 @@ pub struct EncodeOptions {
     pub escape_formulas: bool,
 }
 
+/// Writes the rows of one batch.
+pub type WriteApart = Arc<dyn Fn(&RecordBatch) -> Result<Vec<u8>, EncodeError> + Send + Sync>;
+
 /// Writes one result. Call `begin` once, `batch` for each batch, `end` once, and `rest` until it adds nothing: a result
 /// without its end is cut.
 pub trait Encoder: Send {
@@ -67,6 +71,15 @@ pub trait Encoder: Send {
             out.push_back(bytes.into());
         }
         Ok(())
+    }
+    /// Writes the rows of a batch whatever came before them, so that several batches may be written at once; none where
+    /// one depends on another. What it writes goes through [`Self::join`], in the order of the batches.
+    fn apart(&self) -> Option<WriteApart> {
+        None
+    }
+    /// What was written apart, as it stands behind the rows before it.
+    fn join(&mut self, rows: Vec<u8>) -> Vec<u8> {
+        rows
     }
     /// What comes after the rows.
     fn end(&mut self, ending: Ending, out: &mut Vec<u8>) -> Result<(), EncodeError>;

@@ -238,3 +238,26 @@ async fn a_table_is_read_as_it_was() {
     let unread = ask(json!({"approvals.other": 7})).await;
     assert_eq!(unread.json()["detail"], "`as_of` names `approvals.other`, which the statement does not read");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_large_texts_come_in_their_order() {
+    let lake = Lake::open().await;
+    let sql = encoded("SELECT value AS n, CAST(value AS VARCHAR) AS t FROM generate_series(1, 100000) ORDER BY value");
+    let reply = |format: &str| {
+        let path = format!("/v1/query?sql={sql}&format={format}");
+        let lake = &lake;
+        async move { lake.get(&path).await }
+    };
+    let csv = reply("csv").await;
+    let mut lines = csv.text().lines();
+    assert_eq!(lines.next(), Some("n,t"));
+    assert!(lines.eq((1..=100_000).map(|n| format!("{n},{n}"))));
+    let row = |n: usize| json!({"n": n.to_string(), "t": n.to_string()});
+    let json = reply("json").await.json();
+    assert_eq!((&json["row_count"], &json["truncated"]), (&json!(100_000), &json!(false)));
+    assert!(json["rows"].as_array().unwrap().iter().cloned().eq((1..=100_000).map(row)));
+    let ndjson = reply("ndjson").await;
+    let mut records = ndjson.text().lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    assert!(records.by_ref().take(100_000).eq((1..=100_000).map(row)));
+    assert_eq!(records.next().unwrap()["status"]["complete"], json!(true));
+}

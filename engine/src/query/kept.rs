@@ -520,6 +520,7 @@ impl KeptResult {
             status,
             cache: CacheUse::Bypass,
             basis: None,
+            threads: None,
             batches: rows.boxed(),
         })
     }

@@ -144,7 +144,8 @@ fn split(
         status.set_complete();
         let batches = stream::iter(own).boxed();
         let (tables, basis) = (result.tables.clone(), result.basis.clone());
-        let result = QueryResult { id: result.id, schema, tables, status, cache: result.cache, basis, batches };
+        let result =
+            QueryResult { id: result.id, schema, tables, status, cache: result.cache, basis, threads: None, batches };
         answers.push(MetricAnswer {
             metric: answer.metric,
             regions: answer.regions,

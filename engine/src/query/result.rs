@@ -10,6 +10,7 @@ use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, Utc};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
+use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::cache::{CacheUse, ResultKey};
@@ -90,10 +91,18 @@ pub struct QueryResult {
     /// What the cache of results had to do with it.
     pub cache: CacheUse,
     pub(crate) basis: Option<Arc<Basis>>,
+    /// Where its operators work, if not where they are polled.
+    pub(crate) threads: Option<Handle>,
     pub(crate) batches: BoxStream<'static, Result<RecordBatch>>,
 }
 
 impl QueryResult {
+    /// The threads that its operators work on, if they have some of their own. Whoever has more to do with its rows than to
+    /// hand them on does it there, so that it gives way to others as the query does.
+    pub fn threads(&self) -> Option<&Handle> {
+        self.threads.as_ref()
+    }
+
     /// All rows at once: for small results and tests.
     pub async fn collect(mut self) -> Result<Vec<RecordBatch>> {
         let mut batches = Vec::new();

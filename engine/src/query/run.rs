@@ -205,7 +205,10 @@ pub(crate) async fn run(
         ticket,
         _engine: engine.clone(),
     };
-    Ok(handed_out(ticket, Arc::clone(&schema), tables, status, |ticket, status| rows(ticket, status).boxed()))
+    let mut result =
+        handed_out(ticket, Arc::clone(&schema), tables, status, |ticket, status| rows(ticket, status).boxed());
+    result.threads = engine.runtime().lanes().handle(lane);
+    Ok(result)
 }
 
 /// A result whose rows are there already.
@@ -243,7 +246,7 @@ fn handed_out(
     ticket.answers_with(Arc::clone(&status), tables.as_slice().into());
     let id = ticket.id();
     let batches = rows(ticket, Arc::clone(&status));
-    QueryResult { id, schema, tables, status, cache: CacheUse::Bypass, basis: None, batches }
+    QueryResult { id, schema, tables, status, cache: CacheUse::Bypass, basis: None, threads: None, batches }
 }
 
 async fn start(
@@ -274,12 +277,15 @@ async fn start(
     Ok((detached(stream), schema))
 }
 
+/// Batches that wait for a reader who is busy: so many, that operators need not wait for each that is sent.
+const WAITING_BATCHES: usize = 4;
+
 /// The stream, polled by a task of its own. An operator that is busy holds that task and not the one that waits for the
 /// rows: whoever waits can leave, or see the deadline pass, at any moment, and the stream is asked to stop.
 fn detached(mut stream: SendableRecordBatchStream) -> SendableRecordBatchStream {
     let schema = stream.schema();
     let polled = futures::stream::poll_fn(move |cx| with_room(|| stream.poll_next_unpin(cx)));
-    spawn_buffered(Box::pin(RecordBatchStreamAdapter::new(schema, polled)), 1)
+    spawn_buffered(Box::pin(RecordBatchStreamAdapter::new(schema, polled)), WAITING_BATCHES)
 }
 
 fn first_duplicate(schema: &Schema) -> Option<&str> {
