@@ -5,7 +5,7 @@ use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
 use xiangyun_api::auth::Auth;
 
-use crate::lake::{Lake, Reply};
+use crate::lake::{Lake, Reply, encoded};
 
 /// Works for longer than any test.
 const ENDLESS: &str = "SELECT count(*) AS n FROM generate_series(1, 300000) a(x), generate_series(1, 300000) b(y) \
