@@ -35,20 +35,10 @@ struct CacheLabels {
 
 impl EngineFigures {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let reserved_bytes = Gauge::default();
-        registry.register_with_unit(
-            "xiangyun_memory_pool_reserved",
-            "Memory that the operators of running queries hold",
-            Unit::Bytes,
-            reserved_bytes.clone(),
-        );
-        let memory_limit_bytes = Gauge::default();
-        registry.register_with_unit(
-            "xiangyun_memory_pool_limit",
-            "Memory that the operators of all queries may hold together",
-            Unit::Bytes,
-            memory_limit_bytes.clone(),
-        );
+        let reserved_bytes =
+            bytes(registry, "xiangyun_memory_pool_reserved", "Memory that the operators of running queries hold");
+        let memory_limit_bytes =
+            bytes(registry, "xiangyun_memory_pool_limit", "Memory that the operators of all queries may hold together");
         let running = Family::default();
         registry.register(
             "xiangyun_queries_running",
@@ -63,20 +53,9 @@ impl EngineFigures {
             "Queries by what the memory of results had to do with them",
             cache.clone(),
         );
-        let cache_bytes = Gauge::default();
-        registry.register_with_unit(
-            "xiangyun_result_cache_size",
-            "Memory that results and replies take",
-            Unit::Bytes,
-            cache_bytes.clone(),
-        );
-        let cache_limit_bytes = Gauge::default();
-        registry.register_with_unit(
-            "xiangyun_result_cache_limit",
-            "Memory that results and replies may take",
-            Unit::Bytes,
-            cache_limit_bytes.clone(),
-        );
+        let cache_bytes = bytes(registry, "xiangyun_result_cache_size", "Memory that results and replies take");
+        let cache_limit_bytes =
+            bytes(registry, "xiangyun_result_cache_limit", "Memory that results and replies may take");
         let cache_entries = Gauge::default();
         registry.register("xiangyun_result_cache_entries", "Results and replies in memory", cache_entries.clone());
         let cache_evictions = Counter::default();
@@ -125,4 +104,11 @@ impl EngineFigures {
         // It is there from the beginning, as the others are.
         drop(self.cache.get_or_create(&CacheLabels { outcome: "reply" }));
     }
+}
+
+/// A figure in bytes.
+fn bytes(registry: &mut Registry, name: &str, help: &str) -> Gauge<u64, AtomicU64> {
+    let gauge = Gauge::default();
+    registry.register_with_unit(name, help, Unit::Bytes, gauge.clone());
+    gauge
 }

@@ -168,12 +168,16 @@ impl TableLog {
 
     /// Whether `version` was committed, as far as one request tells that lists nothing. Where it fails, listing will say why.
     pub(crate) async fn may_have(&self, version: u64) -> bool {
+        if self.lacks(version) {
+            return false;
+        }
         let found = self.storage.store.head(&self.folder().join(file_name(version))).await;
         !matches!(found, Err(object_store::Error::NotFound { .. }))
     }
 
     /// Whether `version` was surely not committed, as far as a look at a local folder tells; of any other store nothing is
-    /// told. To look a name up takes a microsecond: nobody has to wait for it, nor to share it.
+    /// told. To look a name up takes a microsecond, and to let another thread do it ten times that: nobody has to wait for it,
+    /// nor to share it.
     pub(crate) fn lacks(&self, version: u64) -> bool {
         let commit = self.local_folder.as_ref().map(|folder| folder.join(file_name(version)));
         commit.is_some_and(|commit| matches!(commit.try_exists(), Ok(false)))

@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::Array;
 use arrow::compute::partition;
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
@@ -18,6 +18,7 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{ColumnarValue, WindowFrameBound, WindowFrameUnits};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::window::{StandardWindowExpr, WindowExpr};
+use datafusion::physical_expr_common::utils::evaluate_expressions_to_arrays;
 use datafusion::physical_plan::expressions::Literal;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec, WindowUDFExpr};
@@ -280,7 +281,7 @@ impl Kept {
             return Ok(());
         }
         let mut hashes = vec![0; batch.num_rows()];
-        create_hashes(&evaluated(&frames.mixed_by, batch)?, &RandomState::default(), &mut hashes)?;
+        create_hashes(&evaluate_expressions_to_arrays(&frames.mixed_by, batch)?, &RandomState::default(), &mut hashes)?;
         for hash in hashes {
             let rows = self.mixed.entry(hash).or_default();
             if *rows < frames.of_each {
@@ -299,7 +300,7 @@ impl Kept {
         });
         let mut groups = Vec::new();
         for (at, by) in counting.enumerate() {
-            let columns = evaluated(by, batch)?;
+            let columns = evaluate_expressions_to_arrays(by, batch)?;
             let first = columns.iter().map(|column| ScalarValue::try_from_array(column, 0));
             let goes_on = Some(&first.collect::<Result<Vec<_>>>()?) == self.groups.get(at);
             groups.push(partition(&columns)?.len() - usize::from(goes_on));
@@ -347,10 +348,6 @@ fn is_farther(then: &ScalarValue, now: &ScalarValue, distance: &ScalarValue, des
     } else {
         now.sub_checked(distance).is_ok_and(|end| *then < end)
     }
-}
-
-fn evaluated(exprs: &[Arc<dyn PhysicalExpr>], batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
-    exprs.iter().map(|expr| expr.evaluate(batch)?.into_array(batch.num_rows())).collect()
 }
 
 fn last_values<'a>(

@@ -235,14 +235,6 @@ impl ObjectStore for DurableFileStore {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        // Whether a log has moved on is asked for every reply that is given again, and the answer is nearly always no. To
-        // look a name up takes a microsecond; to let another thread do it, ten times that.
-        if options.head
-            && let Err(source) = std::fs::metadata(self.local.path_to_filesystem(location)?)
-            && source.kind() == ErrorKind::NotFound
-        {
-            return Err(Error::NotFound { path: location.to_string(), source: Box::new(source) });
-        }
         self.local.get_opts(location, options).await
     }
 

@@ -8,6 +8,7 @@ use arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr_common::utils::evaluate_expressions_to_arrays;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, aggregate_expressions};
 
@@ -156,9 +157,8 @@ impl Pairs {
 
 impl Function {
     fn update(&mut self, batch: &RecordBatch, rows: &[usize], groups: usize) -> Result<()> {
-        let evaluated = |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(batch)?.into_array(batch.num_rows());
-        let arguments = self.arguments.iter().map(evaluated).collect::<Result<Vec<_>>>()?;
-        let filter = self.filter.as_ref().map(evaluated).transpose()?;
-        self.states.update_batch(&arguments, rows, filter.as_ref().map(|filter| filter.as_boolean()), groups)
+        let arguments = evaluate_expressions_to_arrays(&self.arguments, batch)?;
+        let filter = evaluate_expressions_to_arrays(&self.filter, batch)?;
+        self.states.update_batch(&arguments, rows, filter.first().map(|filter| filter.as_boolean()), groups)
     }
 }

@@ -40,11 +40,7 @@ pub(crate) fn few_grouped(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Execut
     plan.transform_up(|node| match node.downcast_ref::<AggregateExec>() {
         Some(aggregate) if is_within_reach(aggregate)? => {
             let input = Arc::clone(aggregate.input());
-            let rest = Arc::new(RestExec { plan: Arc::clone(&input), rows: Mutex::default() });
-            let unchanged = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
-            let many = node.replace_children(vec![Arc::clone(&rest) as _], unchanged)?;
-            let metrics = ExecutionPlanMetricsSet::new();
-            Ok(Transformed::yes(Arc::new(FewGroupsExec { input, many, rest, metrics }) as Arc<dyn ExecutionPlan>))
+            Ok(Transformed::yes(FewGroupsExec::over(input, node, ChildrenPropertiesMode::Keep)?))
         }
         _ => Ok(Transformed::no(node)),
     })
@@ -83,6 +79,17 @@ struct FewGroupsExec {
 }
 
 impl FewGroupsExec {
+    /// Of `input`, in place of `aggregate` or with that one's work.
+    fn over(
+        input: Arc<dyn ExecutionPlan>,
+        aggregate: Arc<dyn ExecutionPlan>,
+        properties: ChildrenPropertiesMode,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let rest = Arc::new(RestExec { plan: Arc::clone(&input), rows: Mutex::default() });
+        let many = aggregate.replace_children(vec![Arc::clone(&rest) as _], ReplaceChildrenOptions::new(properties))?;
+        Ok(Arc::new(Self { input, many, rest, metrics: ExecutionPlanMetricsSet::new() }))
+    }
+
     fn many(&self) -> Result<&AggregateExec> {
         self.many.downcast_ref().ok_or_else(|| DataFusionError::Internal("an aggregate became something else".into()))
     }
@@ -121,10 +128,7 @@ impl ExecutionPlan for FewGroupsExec {
 
     fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
         let input = children.pop().unwrap_or_else(|| Arc::clone(&self.input));
-        let rest = Arc::new(RestExec { plan: Arc::clone(&input), rows: Mutex::default() });
-        let others = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-        let many = Arc::clone(&self.many).replace_children(vec![Arc::clone(&rest) as _], others)?;
-        Ok(Arc::new(Self { input, many, rest, metrics: ExecutionPlanMetricsSet::new() }))
+        Self::over(input, Arc::clone(&self.many), ChildrenPropertiesMode::Recompute)
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
